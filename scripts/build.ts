@@ -1,0 +1,62 @@
+import { cpSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build, type Plugin } from "esbuild";
+
+/**
+ * Bundles thaw into `dist/`: `thaw.js` (main), `inference.js` (a worker's entry) and `worker.js`
+ * (Piscina's own, which it looks for beside itself under this name). What the first answer does not
+ * need lies in chunks that are loaded when needed.
+ */
+
+const root = join(import.meta.dirname, "..");
+const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const version: unknown = Object(manifest).version;
+
+/** The native addon stays where npm has put it; the bundle finds it as Node finds a package. */
+const nativeAddon: Plugin = {
+  name: "native-addon",
+  setup: (plugin) => {
+    plugin.onLoad({ filter: /onnxruntime-node[\\/]dist[\\/]binding\.js$/ }, ({ path }) => {
+      const source = readFileSync(path, "utf8");
+      const found = "require(`../bin/";
+      if (!source.includes(found)) throw new Error("onnxruntime-node loads its addon differently");
+      const prefix = "require.resolve('onnxruntime-node/package.json').slice(0, -12)";
+      const contents = source.replace(found, `__require(${prefix} + \`bin/`);
+      return { contents, loader: "js" };
+    });
+  },
+};
+
+const banner = [
+  'import { createRequire as __createRequire } from "node:module";',
+  "const require = __createRequire(import.meta.url);",
+  "const __require = require;",
+  "const __dirname = import.meta.dirname;",
+  "const __filename = import.meta.filename;",
+].join("\n");
+
+rmSync(join(root, "dist"), { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  outdir: "dist",
+  entryPoints: {
+    thaw: "src/main.ts",
+    inference: "src/runtime/worker.ts",
+    worker: "node_modules/piscina/dist/worker.js",
+  },
+  bundle: true,
+  splitting: true,
+  chunkNames: "[name]-[hash]",
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  minify: true,
+  keepNames: true,
+  legalComments: "none",
+  banner: { js: banner },
+  define: { THAW_VERSION: JSON.stringify(version) },
+  external: ["@napi-rs/nice"],
+  plugins: [nativeAddon],
+  logLevel: "warning",
+});
+cpSync(join(root, "proto"), join(root, "dist/proto"), { recursive: true });

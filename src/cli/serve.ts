@@ -1,0 +1,84 @@
+import { writeFileSync } from "node:fs";
+import { composeServer, type Server } from "../compose.ts";
+import { type Environment, parseServe } from "../config/parse.ts";
+import { programVersion } from "../config/program.ts";
+import type { ServeConfig } from "../config/settings.ts";
+import type { Log } from "../domain/ports.ts";
+import { LoadError } from "../models/repository.ts";
+import { shutDown } from "../shutdown.ts";
+import { LineLog } from "../telemetry/log.ts";
+
+/** The signals that a process got, from its first moment on. */
+export interface Signals {
+  /** Resolves with the first. */
+  readonly first: Promise<NodeJS.Signals>;
+  /** Aborted by the second. */
+  readonly second: AbortSignal;
+}
+
+const terminationLog = "/dev/termination-log";
+const lingerMsDefault = 5_000;
+
+/** `thaw serve`: resolves with the exit code when the server has ended. Throws UsageError. */
+export async function serve(
+  argv: readonly string[],
+  env: Environment,
+  signals: Signals,
+): Promise<number> {
+  const config = parseServe(argv, env);
+  const log = openLog(config);
+  log.write("info", "starting", { version: programVersion(), node: process.version });
+  const server = composeServer(config, log);
+  const started = server.start(config.sources).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  const failure = await Promise.race([started, signals.first.then(() => undefined)]);
+  if (failure !== undefined) return fail(failure.error, server, log);
+  const signal = await signals.first;
+  const hurry = signals.second;
+  const lingerMs = lingerFor(signal, config, env);
+  await shutDown(server, { signal, lingerMs, hurry, log });
+  return 0;
+}
+
+function openLog({ settings }: ServeConfig): Log {
+  return new LineLog({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    terminal: process.stderr.isTTY === true,
+    write: (line) => process.stderr.write(line),
+    now: () => new Date(),
+  });
+}
+
+/** Under Knative, SIGTERM comes after the drain; Ctrl-C on a terminal wants the end now. */
+function lingerFor(signal: NodeJS.Signals, { settings }: ServeConfig, env: Environment): number {
+  if (signal === "SIGINT") return 0;
+  return settings.lingerMs ?? (env["K_REVISION"] === undefined ? lingerMsDefault : 0);
+}
+
+/** A start that failed: loads that are under way end first, since they cannot be ended. */
+async function fail(error: unknown, server: Server, log: Log): Promise<number> {
+  await server.executor.close();
+  const expected = error instanceof LoadError || isListenError(error);
+  if (!expected) log.write("error", "start failed", { error });
+  const reason = error instanceof Error ? error.message : String(error);
+  const line = `thaw: ${reason}`;
+  process.stderr.write(`${line}\n`);
+  tellKubernetes(line);
+  return 1;
+}
+
+function isListenError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error && error.syscall === "listen";
+}
+
+/** Where Kubernetes reads a container's last words; there only when it put the file there. */
+export function tellKubernetes(line: string): void {
+  try {
+    writeFileSync(terminationLog, line, { flag: "r+" });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+  }
+}

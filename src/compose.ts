@@ -1,0 +1,123 @@
+import { availableParallelism } from "node:os";
+import { programVersion, protoFolder, workerFile } from "./config/program.ts";
+import type { ServeConfig, Settings } from "./config/settings.ts";
+import { systemClock } from "./domain/clock.ts";
+import {
+  connectionCheckMs,
+  connectionsMax,
+  headersMsMax,
+  prefaceMsMax,
+  queueBytesMax,
+  queueEntriesMax,
+} from "./domain/limits.ts";
+import type { Log } from "./domain/ports.ts";
+import { ServerHealth } from "./models/health.ts";
+import { LoadError, Repository } from "./models/repository.ts";
+import { parseSource, planFolder, planSource } from "./models/sources.ts";
+import type { Port } from "./net/port.ts";
+import { PiscinaExecutor } from "./runtime/executor.ts";
+import { AdmissionGate } from "./serving/admission.ts";
+import { Batcher } from "./serving/batcher.ts";
+import { ServingDataPlane } from "./serving/dataplane.ts";
+import type { Stoppable } from "./shutdown.ts";
+import { listFiles } from "./storage/file.ts";
+
+/** The server's object graph. The only file that sees every layer. */
+export interface Server extends Stoppable {
+  /** Loads the named models, then opens the port. Rejects with LoadError or Node's own. */
+  start(sources: readonly string[]): Promise<void>;
+}
+
+/** The folder whose models are served when no source is given. */
+const modelsFolder = "models";
+
+export function composeServer({ settings }: ServeConfig, log: Log): Server {
+  const executor = new PiscinaExecutor({
+    slots: settings.workers ?? availableParallelism(),
+    threads: settings.threads,
+    workerFile,
+    log,
+    onRefillFailed: (generation, reason) => repository.lost(generation, reason),
+  });
+  const repository: Repository = new Repository({
+    executor,
+    log,
+    onChange: () => health.refresh(),
+  });
+  const health = new ServerHealth(() => repository.allReady());
+  const admission = new AdmissionGate({ entriesMax: queueEntriesMax, bytesMax: queueBytesMax });
+  const batcher = new Batcher({ clock: systemClock, executor, log });
+  const dataplane = new ServingDataPlane({ clock: systemClock, models: repository, batcher });
+  const ports = { admission, clock: systemClock, dataplane, health, log, models: repository };
+  const server: Server = {
+    health,
+    admission,
+    executor,
+    edges: undefined,
+    start: async (sources) => {
+      const plans = await planSources(sources, settings);
+      const loads = Promise.all(plans.map((plan) => repository.load(plan)));
+      // What follows is imported while the worker starts and loads.
+      const [edges] = await Promise.all([createEdges(ports, settings), loads]);
+      if (health.draining) return;
+      await edges.port.open();
+      server.edges = edges;
+      health.refresh();
+      log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
+    },
+  };
+  return server;
+}
+
+type EdgePorts = Parameters<typeof import("./http/server.ts")["createHttpEdge"]>[0];
+
+async function createEdges(
+  inner: Omit<EdgePorts, "requestBytesMax" | "version">,
+  settings: Settings,
+): Promise<{ port: Port; closeGrpc: () => Promise<void> }> {
+  const [{ createHttpEdge }, { createGrpcEdge }, { Port, shareStreams }] = await Promise.all([
+    import("./http/server.ts"),
+    import("./grpc/server.ts"),
+    import("./net/port.ts"),
+  ]);
+  const { requestBytesMax } = settings;
+  const version = programVersion();
+  const http = createHttpEdge({ ...inner, requestBytesMax, version });
+  const grpc = createGrpcEdge({ ...inner, protoFolder, version }, requestBytesMax);
+  shareStreams(grpc.http2, http.listener);
+  const port = new Port({
+    host: settings.host,
+    ports: portNumbers(settings),
+    http1: http.http1,
+    http2: grpc.http2,
+    limits: { connectionsMax, prefaceMsMax, headersMsMax, checkMs: connectionCheckMs },
+  });
+  return { port, closeGrpc: grpc.close };
+}
+
+/** The port, and those that KServe's spellings name; the default only where none is given. */
+function portNumbers({ port, httpPort, grpcPort }: Settings): number[] {
+  const extra = [httpPort, grpcPort].filter((number) => number !== undefined);
+  return extra.length > 0 && port === 8080 ? extra : [port, ...extra];
+}
+
+async function planSources(sources: readonly string[], { modelName }: Settings) {
+  if (sources.length === 0) {
+    const plans = await planFolder(modelsFolder, listFiles).catch((error: unknown) => {
+      if (error instanceof LoadError) return [];
+      throw error;
+    });
+    if (plans.length > 0) return plans;
+    throw new LoadError(
+      "nothing to serve: give a model file or folder as SOURCE (thaw serve NAME=PATH), or put " +
+        `models into ./${modelsFolder}`,
+    );
+  }
+  const plans = await Promise.all(
+    sources.map((text) => planSource(parseSource(text), modelName, listFiles)),
+  );
+  const names = plans.map(([first]) => first?.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return plans.flat();
+  throw new LoadError(`two sources have the name '${twice}'; give each a name: NAME=PATH`);
+}

@@ -1,0 +1,132 @@
+import {
+  type ServeConfig,
+  type Setting,
+  type SettingKey,
+  type Settings,
+  settings,
+} from "./settings.ts";
+
+/** Wrong settings, all of them. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+interface GivenFlags {
+  /** Text and the flag as it was written, by key; of duplicates the last. */
+  readonly values: ReadonlyMap<SettingKey, { readonly text: string; readonly origin: string }>;
+  readonly sources: readonly string[];
+}
+
+const rows = Object.entries(settings) as [SettingKey, Setting<unknown>][];
+const keyOfFlag: ReadonlyMap<string, SettingKey> = new Map(
+  rows.flatMap(([key, row]) => row.flags.map((flag) => [flag, key] as const)),
+);
+
+/**
+ * Command line and environment → settings. A flag reads `--name value` or `--name=value`, with `-`
+ * or `_` between words. Throws UsageError naming every problem.
+ */
+export function parseServe(argv: readonly string[], env: Environment): ServeConfig {
+  const problems: string[] = [];
+  const flags = readFlags(argv, problems);
+  const given = new Set<SettingKey>();
+  const values: Partial<Record<SettingKey, unknown>> = {};
+  for (const [key, row] of rows) {
+    const found = flags.values.get(key) ?? fromEnvironment(row, env);
+    values[key] = row.fallback;
+    if (found === undefined) continue;
+    given.add(key);
+    const parsed = row.parse(found.text);
+    if (parsed.ok) values[key] = parsed.value;
+    else problems.push(`${found.origin}: expected ${parsed.expected}, got '${found.text}'`);
+  }
+  const sources = allSources(flags.sources, values, env);
+  if (problems.length > 0) throw new UsageError(problems);
+  // Every key was filled from a row whose parser and fallback have the key's type.
+  return { settings: values as Settings, given, sources };
+}
+
+function readFlags(argv: readonly string[], problems: string[]): GivenFlags {
+  const values = new Map<SettingKey, { text: string; origin: string }>();
+  const sources: string[] = [];
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? "";
+    if (!word.startsWith("-") || word === "-") {
+      sources.push(word);
+      continue;
+    }
+    const equals = word.indexOf("=");
+    const flag = equals === -1 ? word : word.slice(0, equals);
+    const key = keyOfFlag.get(flag.replaceAll("_", "-").toLowerCase());
+    if (key === undefined) {
+      problems.push(`unknown option ${flag}; did you mean ${nearestFlag(flag)}?`);
+      // Its value, where it seems to have one, is no source.
+      if (equals === -1 && argv[at + 1]?.startsWith("-") === false) at += 1;
+      continue;
+    }
+    if (equals !== -1) {
+      values.set(key, { text: word.slice(equals + 1), origin: flag });
+      continue;
+    }
+    at += 1;
+    const text = argv[at];
+    if (text === undefined) problems.push(`${flag} needs a value: ${settings[key].placeholder}`);
+    else values.set(key, { text, origin: flag });
+  }
+  return { values, sources };
+}
+
+function fromEnvironment(row: Setting<unknown>, env: Environment) {
+  for (const name of row.env) {
+    const text = env[name];
+    if (text !== undefined && text !== "") return { text, origin: `environment variable ${name}` };
+  }
+  return undefined;
+}
+
+/** Sources of the command line, else of THAW_SOURCES; `--model_dir` is one more. */
+function allSources(
+  words: readonly string[],
+  values: Partial<Record<SettingKey, unknown>>,
+  env: Environment,
+): string[] {
+  const fromEnv = (env["THAW_SOURCES"] ?? "").split(/\s+/).filter((word) => word !== "");
+  const sources = words.length > 0 ? [...words] : fromEnv;
+  if (typeof values.modelDir === "string") sources.push(values.modelDir);
+  return sources;
+}
+
+function nearestFlag(flag: string): string {
+  let nearest = "--help";
+  let least = Number.POSITIVE_INFINITY;
+  for (const known of [...keyOfFlag.keys(), "--help", "--version"]) {
+    const distance = editDistance(flag.replaceAll("_", "-"), known);
+    if (distance < least) {
+      least = distance;
+      nearest = known;
+    }
+  }
+  return nearest;
+}
+
+/** Levenshtein's distance: insertions, deletions and replacements from `a` to `b`. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,169 @@
+import { GiB, KiB, requestBytesMax } from "../domain/limits.ts";
+import { modelNameProblem } from "../domain/model.ts";
+import { duration, integer, oneOf, type Parser, size, text } from "./parsers.ts";
+
+/** One setting: everything that the parser, the help and the settings page say of it. */
+export interface Setting<T> {
+  /** The first is the name that thaw uses; the others are accepted spellings. */
+  readonly flags: readonly [string, ...string[]];
+  /** Environment variables, the first that is set wins; a flag wins over all. */
+  readonly env: readonly string[];
+  readonly placeholder: string;
+  readonly parse: Parser<T>;
+  readonly fallback: T;
+  /** How the fallback reads in the help, where it is not the value itself. */
+  readonly fallbackText?: string;
+  readonly summary: string;
+  readonly group: "Serving" | "Limits" | "Logs" | "KServe";
+}
+
+function setting<T>(row: Setting<T>): Setting<T> {
+  return row;
+}
+
+const port = integer(0, 65_535);
+
+const modelName: Parser<string | undefined> = (given) => {
+  const problem = modelNameProblem(given);
+  return problem === undefined
+    ? { ok: true, value: given }
+    : { ok: false, expected: `a model name; ${problem}` };
+};
+
+function optional<T>(parser: Parser<T>): Parser<T | undefined> {
+  return parser;
+}
+
+/** Every setting of `thaw serve`, in the order of the help. */
+export const settings = {
+  port: setting({
+    flags: ["--port"],
+    env: ["THAW_PORT", "PORT"],
+    placeholder: "PORT",
+    parse: port,
+    fallback: 8080,
+    summary: "port for V2 REST and V2 gRPC together; 0 takes a free one",
+    group: "Serving",
+  }),
+  host: setting({
+    flags: ["--host"],
+    env: ["THAW_HOST"],
+    placeholder: "ADDRESS",
+    parse: text,
+    fallback: "::",
+    fallbackText: "every address, IPv6 and IPv4",
+    summary: "address to listen on",
+    group: "Serving",
+  }),
+  workers: setting({
+    flags: ["--workers"],
+    env: ["THAW_WORKERS"],
+    placeholder: "N",
+    parse: optional(integer(1, 256)),
+    fallback: undefined,
+    fallbackText: "one per whole CPU, at least 1",
+    summary: "inference workers; each runs one batch at a time and holds the models",
+    group: "Serving",
+  }),
+  threads: setting({
+    flags: ["--threads"],
+    env: ["THAW_THREADS"],
+    placeholder: "N",
+    parse: integer(1, 256),
+    fallback: 1,
+    summary: "threads of ONNX Runtime within one run",
+    group: "Serving",
+  }),
+  lingerMs: setting({
+    flags: ["--linger"],
+    env: ["THAW_LINGER"],
+    placeholder: "DURATION",
+    parse: optional(duration(20_000)),
+    fallback: undefined,
+    fallbackText: "5s; 0 under Knative",
+    summary: "how long to go on serving after SIGTERM, until load balancers have noticed",
+    group: "Serving",
+  }),
+  requestBytesMax: setting({
+    flags: ["--max-request-size"],
+    env: ["THAW_MAX_REQUEST_SIZE"],
+    placeholder: "SIZE",
+    parse: size(KiB, GiB),
+    fallback: requestBytesMax,
+    fallbackText: "64MiB",
+    summary: "largest request, on every protocol",
+    group: "Limits",
+  }),
+  logFormat: setting({
+    flags: ["--log-format"],
+    env: ["THAW_LOG_FORMAT"],
+    placeholder: "FORMAT",
+    parse: oneOf(["auto", "json", "text"] as const),
+    fallback: "auto" as const,
+    fallbackText: "auto: text on a terminal, JSON elsewhere",
+    summary: "json or text, one line per event, on stderr",
+    group: "Logs",
+  }),
+  logLevel: setting({
+    flags: ["--log-level"],
+    env: ["THAW_LOG_LEVEL"],
+    placeholder: "LEVEL",
+    parse: oneOf(["debug", "info", "warn", "error"] as const),
+    fallback: "info" as const,
+    summary: "least important events to write: debug, info, warn or error",
+    group: "Logs",
+  }),
+  modelName: setting({
+    flags: ["--model-name"],
+    env: ["THAW_MODEL_NAME", "INFERENCE_SERVICE_NAME"],
+    placeholder: "NAME",
+    parse: modelName,
+    fallback: undefined,
+    fallbackText: "the file's or folder's own name",
+    summary: "name of the model, where the source does not give it",
+    group: "KServe",
+  }),
+  modelDir: setting({
+    flags: ["--model-dir"],
+    env: ["THAW_MODEL_DIR"],
+    placeholder: "FOLDER",
+    parse: optional(text),
+    fallback: undefined,
+    summary: "a source, in KServe's spelling",
+    group: "KServe",
+  }),
+  httpPort: setting({
+    flags: ["--http-port"],
+    env: ["THAW_HTTP_PORT"],
+    placeholder: "PORT",
+    parse: optional(port),
+    fallback: undefined,
+    summary: "opens this port; every port serves every protocol",
+    group: "KServe",
+  }),
+  grpcPort: setting({
+    flags: ["--grpc-port"],
+    env: ["THAW_GRPC_PORT"],
+    placeholder: "PORT",
+    parse: optional(port),
+    fallback: undefined,
+    summary: "opens this port as well",
+    group: "KServe",
+  }),
+} as const;
+
+export type SettingKey = keyof typeof settings;
+
+/** The values of all settings. */
+export type Settings = {
+  readonly [Key in SettingKey]: (typeof settings)[Key] extends Setting<infer T> ? T : never;
+};
+
+/** The settings of `thaw serve` and what it is to serve. */
+export interface ServeConfig {
+  readonly settings: Settings;
+  /** Keys that were set by flag or environment. */
+  readonly given: ReadonlySet<SettingKey>;
+  /** `NAME=URI`, or a path or URI alone. */
+  readonly sources: readonly string[];
+}

@@ -1,0 +1,52 @@
+/** Every maximum in one place. Tests go through each at n and n + 1. */
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const GiB = 1024 * MiB;
+
+/** Request sizes. `requestBytesMax` is the default of `--max-request-size`. */
+export const requestBytesMax = 64 * MiB;
+export const bodyChunksMax = 65_536;
+export const jsonDepthMax = 100;
+export const inputsMax = 1_000;
+export const outputsMax = 1_000;
+export const parametersMax = 256;
+export const idBytesMax = 4 * KiB;
+export const rankMax = 32;
+export const elementsMax = 2 ** 28;
+export const stringBytesMax = 16 * MiB;
+export const tensorNameBytesMax = 4 * KiB;
+export const modelNameBytesMax = 256;
+export const responseBytesMax = 256 * MiB;
+
+/** Admission and queue. */
+export const queueEntriesMax = 1_024;
+export const queueBytesMax = 256 * MiB;
+export const queueWaitMsMax = 10_000;
+export const requestMsMax = 300_000;
+export const deadlineSweepMs = 10;
+
+/** Connections. */
+export const headerBytesMax = 16 * KiB;
+export const headerCountMax = 100;
+export const prefaceMsMax = 5_000;
+export const headersMsMax = 5_000;
+export const bodyMsBase = 30_000;
+export const bodyBytesPerMsMin = (64 * KiB) / 1_000;
+export const keepAliveMs = 65_000;
+export const connectionCheckMs = 1_000;
+export const connectionsMax = 1_024;
+export const streamsPerConnectionMax = 1_024;
+export const sessionMemoryBytesMax = 64 * MiB;
+export const connectionAgeMs = 30 * 60_000;
+export const connectionAgeGraceMs = 30_000;
+
+/** Start, load and shutdown. */
+export const loadMsMax = 600_000;
+export const drainMsMax = 25_000;
+export const refillAttemptsMax = 5;
+export const refillBackoffMs = 500;
+
+/** Logs. */
+export const logLineBytesMax = 8 * KiB;
+export const logRepeatsPerSecondMax = 10;

@@ -1,0 +1,112 @@
+import type { Call } from "./call.ts";
+import type { Lease, ModelMetadata, ModelName, Signature } from "./model.ts";
+import type { InferRequest, InferResponse } from "./request.ts";
+import type { Tensor } from "./tensor.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** One event, one line. `event` is a fixed word; what varies is in `fields`. */
+export interface Log {
+  write(level: LogLevel, event: string, fields?: LogFields): void;
+}
+
+/** Work for a slot: the tensors in the order of the signature, and the outputs wanted. */
+export interface Batch {
+  readonly generation: number;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly string[];
+}
+
+/** Milliseconds that a run took: copying in, ONNX Runtime, copying out. */
+export interface RunTimes {
+  readonly inputMs: number;
+  readonly inferMs: number;
+  readonly outputMs: number;
+}
+
+/** How a run ended. `detail` is native text: for the log, never for a client. */
+export type RunOutcome =
+  | { readonly kind: "done"; readonly outputs: readonly Tensor[]; readonly times: RunTimes }
+  | { readonly kind: "rejected"; readonly detail: string }
+  | { readonly kind: "failed"; readonly detail: string }
+  | { readonly kind: "lost"; readonly detail: string };
+
+/** Where a model's graph is, and what to call it. */
+export interface LoadPlan {
+  readonly generation: number;
+  readonly modelPath: string;
+}
+
+export interface LoadTimes {
+  readonly readMs: number;
+  readonly sessionMs: number;
+  readonly warmMs: number;
+}
+
+/** How a load ended. `reason` is fit for an operator: no native text without its context. */
+export type LoadOutcome =
+  | {
+      readonly kind: "loaded";
+      readonly signature: Signature;
+      readonly platform: string;
+      readonly times: LoadTimes;
+      /** Why the warm-up run with zeros failed, where it did. That is no failure of the load. */
+      readonly warmUpFailure: string | undefined;
+    }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/**
+ * Runs graphs. It owns the slots: a slot runs one batch at a time, holds some generations, and is
+ * filled again by itself after its worker was lost.
+ */
+export interface Executor {
+  /** Loads into one slot, then into the others on its own. Resolves when one slot holds it. */
+  load(plan: LoadPlan): Promise<LoadOutcome>;
+  /** Takes a generation out of every slot. No run of it may be under way. */
+  unload(generation: number): Promise<void>;
+  /** How many idle slots hold the generation. */
+  freeSlots(generation: number): number;
+  /** Runs on an idle slot that holds the generation. There must be one. Never rejects. */
+  run(batch: Batch): Promise<RunOutcome>;
+  /** Called whenever a slot became idle or was filled. */
+  onSlotFree(task: () => void): void;
+}
+
+/** What the edges ask of the control plane. */
+export interface Models {
+  /** Throws `model-not-found` or `model-not-ready`. */
+  lease(name: ModelName, version: string | undefined): Lease;
+  /** Throws as `lease` does. */
+  metadata(name: ModelName, version: string | undefined): ModelMetadata;
+  /** Whether it could be leased; throws `model-not-found`. */
+  ready(name: ModelName, version: string | undefined): boolean;
+  names(): readonly ModelName[];
+}
+
+/** Whether the server as a whole is to be sent traffic. */
+export interface Health {
+  live(): boolean;
+  ready(): boolean;
+  /** Called with the new value whenever `ready` changes. Returns the way to stop listening. */
+  onChange(listener: (ready: boolean) => void): () => void;
+}
+
+/** A claim on the server's capacity; it counts until each of its holders has let go. */
+export interface Permit {
+  /** Bytes that turn out to be more or fewer than declared. More may throw `overloaded`. */
+  resize(bytes: number): void;
+  hold(): void;
+  release(): void;
+}
+
+export interface Admission {
+  /** Throws `overloaded` or `shutting-down`, at once. */
+  acquire(bytes: number): Permit;
+}
+
+/** What the edges ask of the data plane. */
+export interface DataPlane {
+  /** Rejects with a ServingError only. The permit is held until the run is over. */
+  infer(request: InferRequest, call: Call, permit: Permit): Promise<InferResponse>;
+}

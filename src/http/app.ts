@@ -1,0 +1,126 @@
+import type { Http2Bindings, HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { Call } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import { ServingError } from "../domain/error.ts";
+import { requestMsMax } from "../domain/limits.ts";
+import { type ModelName, parseModelName, parseVersion, unknownModel } from "../domain/model.ts";
+import type { Admission, DataPlane, Health, Log, Models } from "../domain/ports.ts";
+import { decodeBody, encodeBody, headerLengthName } from "../protocol/v2/binary.ts";
+import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
+import { declaredBytes, type Incoming, readBody } from "./body.ts";
+import { binaryReply, errorReply, jsonReply, textReply } from "./reply.ts";
+
+export interface HttpPorts {
+  readonly admission: Admission;
+  readonly clock: Clock;
+  readonly dataplane: DataPlane;
+  readonly health: Health;
+  readonly log: Log;
+  readonly models: Models;
+  readonly requestBytesMax: number;
+  readonly version: string;
+}
+
+type Env = { Bindings: HttpBindings | Http2Bindings };
+type Ctx = Context<Env>;
+
+/** V2 REST (Open Inference Protocol, "HTTP/REST"). */
+export function createApp(ports: HttpPorts): Hono<Env> {
+  const app = new Hono<Env>({ strict: true });
+  const get = (path: string, answer: (context: Ctx) => Response) => {
+    app.get(path, answer);
+    app.all(path, (context) => methodNotAllowed(context, "GET, HEAD", ports.log));
+  };
+  get("/v2/health/live", (c) => jsonReply(c, { live: ports.health.live() }));
+  get("/v2/health/ready", (c) => {
+    const ready = ports.health.ready();
+    return c.body(JSON.stringify({ ready }), ready ? 200 : 503, {
+      "content-type": "application/json",
+    });
+  });
+  get("/v2", (c) => jsonReply(c, serverMetadata(ports.version)));
+  get("/v2/models", (c) => jsonReply(c, { models: ports.models.names() }));
+  for (const base of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
+    get(base, (c) => jsonReply(c, modelMetadata(ports.models.metadata(...target(c)))));
+    get(`${base}/ready`, (c) => modelReady(c, ports));
+    app.post(`${base}/infer`, (c) => infer(c, ports));
+    app.all(`${base}/infer`, (c) => methodNotAllowed(c, "POST", ports.log));
+  }
+  app.notFound((c) => {
+    const error = new ServingError("route-not-found", "Not Found");
+    return errorReply(c, error, ports.log);
+  });
+  app.onError((error, c) => errorReply(c, error, ports.log));
+  return app;
+}
+
+function methodNotAllowed(context: Ctx, allowed: string, log: Log): Response {
+  context.header("Allow", allowed);
+  const error = new ServingError("method-not-allowed", "Method Not Allowed");
+  return errorReply(context, error, log);
+}
+
+/** Model and version of the path; Hono has percent-decoded them after splitting. */
+function target(context: Ctx): [ModelName, string | undefined] {
+  const name = context.req.param("model") ?? "";
+  const version = context.req.param("version");
+  if (version !== undefined && parseVersion(version) === undefined) {
+    throw unknownModel(name, version);
+  }
+  return [parseModelName(name), version];
+}
+
+function modelReady(context: Ctx, { models }: HttpPorts): Response {
+  const [name, version] = target(context);
+  const ready = models.ready(name, version);
+  return context.body(JSON.stringify({ name, ready }), ready ? 200 : 503, {
+    "content-type": "application/json",
+  });
+}
+
+async function infer(context: Ctx, ports: HttpPorts): Promise<Response> {
+  const { incoming, outgoing } = context.env;
+  const [model, version] = target(context);
+  refuseEncodings(incoming);
+  const declared = declaredBytes(incoming, ports.requestBytesMax);
+  const call = new Call(ports.clock.nowMs() + timeLimitMs(incoming));
+  const permit = ports.admission.acquire(declared ?? 0);
+  outgoing.once("close", () => {
+    call.cancel();
+    permit.release();
+  });
+  const body = await readBody(incoming, declared, ports.requestBytesMax, permit);
+  call.check(ports.clock.nowMs());
+  const request = decodeBody({ model, version }, body, headerText(incoming, headerLengthName));
+  const response = await ports.dataplane.infer(request, call, permit);
+  const encoded = encodeBody(response, request);
+  if (typeof encoded.body === "string") return textReply(context, encoded.body);
+  return binaryReply(context, encoded.body, encoded.headerLength ?? 0);
+}
+
+/** A client's own limit: what a proxy or a client says in milliseconds, else the server's. */
+function timeLimitMs(incoming: Incoming): number {
+  let limit = requestMsMax;
+  for (const name of ["x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms"]) {
+    const text = headerText(incoming, name);
+    if (text === undefined || !/^[0-9]{1,9}$/.test(text)) continue;
+    const given = Number(text);
+    if (given > 0) limit = Math.min(limit, given);
+  }
+  return limit;
+}
+
+function headerText(incoming: Incoming, name: string): string | undefined {
+  const value = incoming.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function refuseEncodings(incoming: Incoming): void {
+  const encoding = headerText(incoming, "content-encoding");
+  if (encoding === undefined || encoding.toLowerCase() === "identity") return;
+  throw new ServingError(
+    "unsupported-encoding",
+    `Content-Encoding '${encoding.slice(0, 40)}' is not supported; send the body as it is`,
+  );
+}

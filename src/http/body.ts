@@ -1,0 +1,125 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { cancelledError } from "../domain/call.ts";
+import { invalid, ServingError } from "../domain/error.ts";
+import { bodyBytesPerMsMin, bodyChunksMax, bodyMsBase, KiB, MiB } from "../domain/limits.ts";
+import type { Permit } from "../domain/ports.ts";
+
+export type Incoming = IncomingMessage | Http2ServerRequest;
+
+/**
+ * The size that a request declares, or `undefined` for a chunked one. Throws `too-large` before a
+ * byte is read.
+ */
+export function declaredBytes(incoming: Incoming, bytesMax: number): number | undefined {
+  const text = incoming.headers["content-length"];
+  if (text === undefined) return undefined;
+  const bytes = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(bytes)) throw invalid(`Content-Length is '${text.slice(0, 40)}', no size`);
+  if (bytes > bytesMax) throw tooLarge(`of ${bytes} bytes`, bytesMax);
+  return bytes;
+}
+
+const firstBytes = 64 * KiB;
+const doublingBytesMax = 16 * MiB;
+
+/**
+ * Reads a body into one growing buffer, bounded in bytes, pieces and time; the permit grows with
+ * what was not declared. Throws `too-large`, `body-timeout`, `overloaded`, `cancelled`.
+ */
+export function readBody(
+  incoming: Incoming,
+  declared: number | undefined,
+  bytesMax: number,
+  permit: Permit,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const body = new GrowingBody(declared, bytesMax, permit);
+    const timeoutMs = bodyMsBase + (declared ?? bytesMax) / bodyBytesPerMsMin;
+    const timer = setTimeout(() => fail(bodyTimeout(timeoutMs)), timeoutMs).unref();
+    const stop = () => {
+      clearTimeout(timer);
+      incoming.off("data", take).off("end", finish).off("error", lost).off("close", lost);
+      // Errors after the end are nobody's business, but must have a listener.
+      incoming.on("error", () => {});
+    };
+    const fail = (error: unknown) => {
+      stop();
+      incoming.pause();
+      reject(error);
+    };
+    const take = (piece: Buffer) => {
+      try {
+        body.add(piece);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const finish = () => {
+      stop();
+      resolve(body.bytes());
+    };
+    const lost = () => fail(cancelledError());
+    incoming.on("data", take).on("end", finish).on("error", lost).on("close", lost);
+  });
+}
+
+/** The bytes so far. One piece is kept as it is; more are copied into a buffer that doubles. */
+class GrowingBody {
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+  #pieces = 0;
+  readonly #declared: number | undefined;
+  readonly #bytesMax: number;
+  readonly #permit: Permit;
+
+  constructor(declared: number | undefined, bytesMax: number, permit: Permit) {
+    this.#declared = declared;
+    this.#bytesMax = bytesMax;
+    this.#permit = permit;
+  }
+
+  add(piece: Buffer): void {
+    const length = this.#length + piece.length;
+    if (length > this.#bytesMax) throw tooLarge("body", this.#bytesMax);
+    this.#pieces += 1;
+    if (this.#pieces > bodyChunksMax) {
+      throw new ServingError(
+        "too-large",
+        `Chunked request body exceeds maximum of ${bodyChunksMax} non-empty chunks.`,
+      );
+    }
+    if (this.#declared === undefined) this.#permit.resize(length);
+    if (this.#length === 0) this.#buffer = piece;
+    else {
+      this.#reserve(length);
+      piece.copy(this.#buffer, this.#length);
+    }
+    this.#length = length;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  #reserve(length: number): void {
+    if (this.#pieces > 2 && length <= this.#buffer.length) return;
+    const doubled = this.#length + Math.min(this.#length, doublingBytesMax);
+    const wanted = Math.max(length, firstBytes, doubled);
+    const grown = Buffer.allocUnsafeSlow(Math.min(wanted, this.#declared ?? this.#bytesMax));
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
+  }
+}
+
+function tooLarge(what: string, bytesMax: number): ServingError {
+  return new ServingError(
+    "too-large",
+    `request ${what} exceeds the maximum allowed input size of ${bytesMax} bytes. ` +
+      "Use --max-request-size to increase the limit.",
+  );
+}
+
+function bodyTimeout(timeoutMs: number): ServingError {
+  return new ServingError("body-timeout", `the body did not arrive within ${timeoutMs} ms`);
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+import type { Signals } from "./cli/serve.ts";
+
+/** argv → a command. The only file with process-wide effects. */
+
+const signals = listen();
+const commands = ["serve"];
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    // The loop empties by itself: an exit with a worker inside ONNX Runtime aborts the process.
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.exitCode = 1;
+    process.stderr.write(`thaw: ${error instanceof Error ? error.stack : String(error)}\n`);
+  },
+);
+
+function listen(): Signals {
+  const second = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let seen = false;
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.on(name, () => {
+      if (seen) second.abort();
+      seen = true;
+      resolve(name);
+    });
+  }
+  return { first: promise, second: second.signal };
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [command, ...rest] = argv;
+  if (command === "serve" && !asks(rest, "--help", "-h")) return serveCommand(rest);
+  if (command === "serve") {
+    const { serveHelp } = await import("./config/help.ts");
+    return print(serveHelp());
+  }
+  const { programVersion } = await import("./config/program.ts");
+  if (asks(argv, "--version", "-V")) return print(`thaw ${programVersion()}\n`);
+  const { generalHelp } = await import("./config/help.ts");
+  const help = generalHelp(programVersion());
+  if (asks(argv, "--help", "-h") || command === "help") return print(help);
+  if (command === undefined) return complain(help);
+  return complain(
+    `thaw: unknown command '${command}'; known: ${commands.join(", ")}. See --help\n`,
+  );
+}
+
+async function serveCommand(argv: readonly string[]): Promise<number> {
+  const { serve, tellKubernetes } = await import("./cli/serve.ts");
+  const { UsageError } = await import("./config/parse.ts");
+  try {
+    return await serve(argv, process.env, signals);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const lines = error.problems.map((problem) => `thaw: ${problem}\n`).join("");
+    tellKubernetes(lines.trimEnd());
+    return complain(`${lines}thaw: see thaw serve --help\n`);
+  }
+}
+
+function asks(argv: readonly string[], ...flags: readonly string[]): boolean {
+  return argv.some((word) => flags.includes(word));
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function complain(text: string): number {
+  process.stderr.write(text);
+  return 2;
+}

@@ -1,0 +1,85 @@
+import { join } from "node:path";
+import { modelNameProblem, parseModelName } from "../domain/model.ts";
+import type { SourceFile, VersionFile } from "./layout.ts";
+import { below, chooseVersions, defaultName, LayoutError, modelFolders } from "./layout.ts";
+import { LoadError, type PlannedVersion } from "./repository.ts";
+
+/** A source as the operator gave it: `NAME=URI`, or a path or URI alone. */
+export interface Source {
+  readonly name: string | undefined;
+  readonly uri: string;
+}
+
+/** A name before the first `=`, unless that `=` belongs to a path or URI. */
+export function parseSource(text: string): Source {
+  const at = text.indexOf("=");
+  const name = text.slice(0, at);
+  if (at <= 0 || /[/\\:]/.test(name)) return { name: undefined, uri: text };
+  return { name, uri: text.slice(at + 1) };
+}
+
+/** What the storage found at a source. */
+export interface FoundSource {
+  readonly root: string;
+  readonly kind: "file" | "folder";
+  readonly files: readonly SourceFile[];
+}
+
+export type ListSource = (uri: string) => Promise<FoundSource>;
+
+/** The versions that a named source serves. Rejects with LoadError naming the source. */
+export async function planSource(
+  source: Source,
+  fallbackName: string | undefined,
+  list: ListSource,
+): Promise<PlannedVersion[]> {
+  const found = await listed(source.uri, list);
+  const name = source.name ?? fallbackName ?? defaultName(found.root);
+  const versions =
+    found.kind === "file" ? [{ version: 1, path: "" }] : chosen(source.uri, found.files);
+  return planned(name, found.root, versions);
+}
+
+/** Every model folder below `uri` as a named model of its folder's name. */
+export async function planFolder(uri: string, list: ListSource): Promise<PlannedVersion[]> {
+  const found = await listed(uri, list);
+  return modelFolders(found.files).flatMap((folder) => {
+    const versions = chosen(join(uri, folder), below(found.files, folder));
+    return planned(folder, join(found.root, folder), versions);
+  });
+}
+
+async function listed(uri: string, list: ListSource): Promise<FoundSource> {
+  try {
+    return await list(uri);
+  } catch (error) {
+    throw new LoadError(`source '${uri}' cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return "there is no such file or folder";
+  if (code === "EACCES") return "permission is denied";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function chosen(uri: string, files: readonly SourceFile[]): VersionFile[] {
+  try {
+    return chooseVersions(files);
+  } catch (error) {
+    if (!(error instanceof LayoutError)) throw error;
+    throw new LoadError(`source '${uri}' cannot be served: ${error.message}`);
+  }
+}
+
+function planned(name: string, root: string, versions: readonly VersionFile[]): PlannedVersion[] {
+  const problem = modelNameProblem(name);
+  if (problem !== undefined) throw new LoadError(`'${name}' cannot be a model's name: ${problem}`);
+  const modelName = parseModelName(name);
+  return versions.map(({ version, path }) => ({
+    name: modelName,
+    version,
+    modelPath: join(root, path),
+  }));
+}

@@ -1,0 +1,156 @@
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type {
+  Http2Server,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
+} from "node:http2";
+import { createServer, type Server, type Socket } from "node:net";
+import { Connections } from "./connections.ts";
+import { sniff } from "./sniff.ts";
+
+export interface PortOptions {
+  readonly host: string;
+  readonly ports: readonly number[];
+  /** Never listens itself; gets the sockets that speak HTTP/1.1. */
+  readonly http1: HttpServer;
+  /** Never listens itself; gets the sockets that speak HTTP/2. */
+  readonly http2: Http2Server;
+  readonly limits: PortLimits;
+}
+
+export interface PortLimits {
+  readonly connectionsMax: number;
+  /** Until a new connection has shown what it speaks. */
+  readonly prefaceMsMax: number;
+  /** Until the headers of a request are complete, from its first byte. */
+  readonly headersMsMax: number;
+  readonly checkMs: number;
+}
+
+/**
+ * One port for HTTP/1.1, HTTP/2 and gRPC: decides for each connection by its first bytes. From the
+ * first byte on, the time limits of a connection are kept here, since an `http.Server` that never
+ * listens does not check them.
+ */
+export class Port {
+  readonly #options: PortOptions;
+  readonly #connections: Connections;
+  readonly #servers: Server[] = [];
+  #draining = false;
+
+  constructor(options: PortOptions) {
+    this.#options = options;
+    this.#connections = new Connections(options.limits);
+    options.http1.prependListener("request", (request: IncomingMessage, reply: ServerResponse) => {
+      if (this.#draining) reply.shouldKeepAlive = false;
+      this.#connections.request(request.socket, reply);
+    });
+  }
+
+  /** Opens every port. Rejects with Node's error where one cannot be had. */
+  async open(): Promise<void> {
+    for (const port of new Set(this.#options.ports)) {
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+        this.#accept(socket),
+      );
+      server.maxConnections = this.#options.limits.connectionsMax;
+      await listening(server, port, this.#options.host);
+      this.#servers.push(server);
+    }
+  }
+
+  /** The ports that are open. */
+  numbers(): number[] {
+    return this.#servers.map((server) => {
+      const address = server.address();
+      return typeof address === "object" && address !== null ? address.port : 0;
+    });
+  }
+
+  /** From now on every HTTP/1.1 answer closes its connection. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Ends every connection as it stands. */
+  destroy(): void {
+    this.#connections.destroy();
+  }
+
+  /** Accepts nothing more, and closes connections without a request at once. */
+  close(): Promise<void> {
+    const closed = this.#servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
+    this.#connections.closeIdle();
+    return Promise.all(closed).then(() => this.#connections.stop());
+  }
+
+  #accept(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.once("end", () => this.#connections.ended(socket));
+    sniff(socket, (version) => {
+      this.#connections.speaks(socket, version);
+      if (version === "http1") {
+        this.#options.http1.emit("connection", socket);
+        return;
+      }
+      // A half-open socket under HTTP/2 leaks its descriptor.
+      socket.allowHalfOpen = false;
+      this.#options.http2.emit("connection", socket);
+    });
+  }
+}
+
+async function listening(server: Server, port: number, host: string): Promise<void> {
+  try {
+    await listen(server, port, host);
+  } catch (error) {
+    // A machine without IPv6 has no "::".
+    if (host !== "::" || codeOf(error) !== "EAFNOSUPPORT") throw error;
+    await listen(server, port, "0.0.0.0");
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, host, backlog: 1_024 }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+type RequestListener = (request: Http2ServerRequest, reply: Http2ServerResponse) => void;
+
+/**
+ * Lets one HTTP/2 server answer gRPC and REST: each stream goes by its content type to the
+ * listener that the gRPC library has put on the server, or to `rest`.
+ */
+export function shareStreams(http2: Http2Server, rest: RequestListener): void {
+  const grpc = takeStreamListeners(http2);
+  // Node turns streams into requests by a listener of its own, put there with the first "request".
+  http2.on("request", rest);
+  const compat = takeStreamListeners(http2);
+  const share = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]) => {
+    const listeners = headers["content-type"]?.startsWith("application/grpc") ? grpc : compat;
+    for (const listener of listeners) Reflect.apply(listener, http2, [stream, headers, ...more]);
+  };
+  http2.on("stream", share);
+}
+
+function takeStreamListeners(http2: Http2Server): StreamListener[] {
+  // What listens to "stream" has this type; Node's own type of listeners says nothing.
+  const listeners = http2.listeners("stream") as StreamListener[];
+  http2.removeAllListeners("stream");
+  return listeners;
+}

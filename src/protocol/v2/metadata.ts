@@ -1,0 +1,48 @@
+import type { ModelMetadata } from "../../domain/model.ts";
+import type { TensorSpec } from "../../domain/tensor.ts";
+
+/** Server and model metadata of V2 (Open Inference Protocol, "Server Metadata", "Model Metadata"). */
+
+export const serverName = "thaw";
+/** Only what is on. */
+export const serverExtensions = ["binary_tensor_data", "parameters"] as const;
+
+export interface ServerMetadata {
+  readonly name: string;
+  readonly version: string;
+  readonly extensions: readonly string[];
+}
+
+export function serverMetadata(version: string): ServerMetadata {
+  return { name: serverName, version, extensions: serverExtensions };
+}
+
+export interface ModelMetadataMessage {
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+}
+
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: string;
+  /** −1 for a free dimension. A model that leaves the rank open shows one free dimension. */
+  readonly shape: readonly number[];
+}
+
+/** The same fields for REST's JSON and for gRPC's ModelMetadataResponse. */
+export function modelMetadata(model: ModelMetadata): ModelMetadataMessage {
+  return {
+    name: model.name,
+    versions: model.versions.map(String),
+    platform: model.platform,
+    inputs: model.signature.inputs.map(tensorMetadata),
+    outputs: model.signature.outputs.map(tensorMetadata),
+  };
+}
+
+function tensorMetadata({ name, datatype, shape }: TensorSpec): TensorMetadata {
+  return { name, datatype, shape: shape ?? [-1] };
+}

@@ -1,0 +1,127 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { assert } from "../domain/error.ts";
+import { refillAttemptsMax, refillBackoffMs } from "../domain/limits.ts";
+import type { Batch, Executor, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
+import { Slot } from "./slot.ts";
+
+export interface ExecutorOptions {
+  readonly slots: number;
+  readonly threads: number;
+  readonly workerFile: string;
+  readonly log: Log;
+  /** A slot could not be filled again with a generation that it had held. */
+  readonly onRefillFailed: (generation: number, reason: string) => void;
+}
+
+/** The Executor over Piscina: one pool of one thread for each slot. */
+export class PiscinaExecutor implements Executor {
+  readonly #options: ExecutorOptions;
+  readonly #slots: Slot[];
+  /** What every slot is to hold. */
+  readonly #plans = new Map<number, LoadPlan>();
+  readonly #listeners: (() => void)[] = [];
+  /** Work that outlives the call that began it; `close` waits for it. */
+  readonly #background = new Set<Promise<void>>();
+  /** Aborted when no more slots are to be filled. */
+  readonly #closing = new AbortController();
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#slots = Array.from({ length: options.slots }, (_, id) => this.#openSlot(id));
+  }
+
+  onSlotFree(task: () => void): void {
+    this.#listeners.push(task);
+  }
+
+  async load(plan: LoadPlan): Promise<LoadOutcome> {
+    const [first, ...others] = this.#byLoad();
+    assert(first !== undefined, "an executor without slots");
+    const outcome = await first.load(plan);
+    if (outcome.kind === "refused") return outcome;
+    this.#plans.set(plan.generation, plan);
+    for (const slot of others) this.#keep(this.#fill(slot, plan));
+    this.#announce();
+    return outcome;
+  }
+
+  async unload(generation: number): Promise<void> {
+    this.#plans.delete(generation);
+    await Promise.all(this.#slots.map((slot) => slot.unload(generation)));
+  }
+
+  freeSlots(generation: number): number {
+    let free = 0;
+    for (const slot of this.#slots) {
+      if (slot.idle && slot.generations.has(generation)) free += 1;
+    }
+    return free;
+  }
+
+  async run(batch: Batch): Promise<RunOutcome> {
+    const slot = this.#slots.find((one) => one.idle && one.generations.has(batch.generation));
+    assert(slot !== undefined, "a batch was dispatched without a free slot");
+    const outcome = await slot.run(batch);
+    this.#announce();
+    return outcome;
+  }
+
+  /** Waits for loads and runs, then ends the threads. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#background);
+    await Promise.all(this.#slots.map((slot) => slot.close()));
+  }
+
+  #openSlot(id: number): Slot {
+    const { workerFile, threads, log } = this.#options;
+    return new Slot({ id, workerFile, threads, log, onLost: () => this.#refill(id) });
+  }
+
+  /** Idle slots first. */
+  #byLoad(): Slot[] {
+    return this.#slots.toSorted((a, b) => Number(b.idle) - Number(a.idle));
+  }
+
+  #announce(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #keep(work: Promise<void>): void {
+    const kept = work.finally(() => this.#background.delete(kept));
+    this.#background.add(kept);
+  }
+
+  #refill(id: number): void {
+    const slot = this.#slots[id];
+    assert(slot !== undefined, "a slot that does not exist was lost");
+    this.#options.log.write("warn", "worker lost", { slot: id, models: this.#plans.size });
+    for (const plan of this.#plans.values()) this.#keep(this.#fill(slot, plan));
+  }
+
+  /** Brings a generation into a slot, with patience for workers that are lost on the way. */
+  async #fill(slot: Slot, plan: LoadPlan): Promise<void> {
+    let reason = "";
+    for (let attempt = 0; attempt < refillAttemptsMax; attempt += 1) {
+      if (this.#closing.signal.aborted || !this.#plans.has(plan.generation)) return;
+      if (slot.generations.has(plan.generation)) return;
+      const outcome = await slot.load(plan);
+      if (outcome.kind === "loaded") {
+        this.#announce();
+        return;
+      }
+      reason = outcome.reason;
+      await pause(refillBackoffMs * 2 ** attempt, this.#closing.signal);
+    }
+    this.#options.onRefillFailed(plan.generation, reason);
+  }
+}
+
+/** Waits, or until `signal` is aborted. */
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await wait(delayMs, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Batch, LoadOutcome, LoadPlan, RunOutcome } from "../domain/ports.ts";
+
+/**
+ * All that crosses between the main thread and a worker, as plain data: errors lose their class on
+ * the way, so results and failures come back as one closed union each.
+ */
+export type Task =
+  | ({ readonly kind: "load"; readonly threads: number } & LoadPlan)
+  | { readonly kind: "unload"; readonly generation: number }
+  | ({ readonly kind: "run" } & Batch);
+
+/** A worker cannot report its own loss. */
+export type WorkerRunOutcome = Exclude<RunOutcome, { kind: "lost" }>;
+
+export type Reply = LoadOutcome | WorkerRunOutcome | { readonly kind: "unloaded" };

@@ -1,0 +1,119 @@
+import { Piscina } from "piscina";
+import { drainMsMax } from "../domain/limits.ts";
+import type { Batch, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
+import type { Reply, Task } from "./messages.ts";
+
+export interface SlotOptions {
+  readonly id: number;
+  /** The file of the worker's entry, which exports `perform`. */
+  readonly workerFile: string;
+  /** Threads of ONNX Runtime within one run. */
+  readonly threads: number;
+  readonly log: Log;
+  /** The worker is gone, and with it all that it held. Piscina starts another by itself. */
+  readonly onLost: () => void;
+}
+
+/**
+ * One worker thread, one task at a time: a Piscina of its own, since a pool of several cannot
+ * address a load to each of its workers. Piscina never gets a signal and is never destroyed while
+ * a task runs: ending a thread inside ONNX Runtime aborts the whole process.
+ */
+export class Slot {
+  readonly id: number;
+  /** What the worker holds. */
+  readonly generations = new Set<number>();
+  #busy = 0;
+  #closing = false;
+  readonly #options: SlotOptions;
+  readonly #pool: Piscina<Task, Reply>;
+
+  constructor(options: SlotOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#pool = new Piscina({
+      filename: options.workerFile,
+      name: "perform",
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      maxQueue: Number.POSITIVE_INFINITY,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      atomics: "sync",
+      recordTiming: false,
+      closeTimeout: 10 * drainMsMax,
+    });
+    this.#pool.on("error", (error) => {
+      options.log.write("error", "worker error", { slot: this.id, error });
+    });
+    this.#pool.on("workerDestroy", () => this.#lost());
+  }
+
+  get idle(): boolean {
+    return this.#busy === 0 && !this.#closing;
+  }
+
+  async load(plan: LoadPlan): Promise<LoadOutcome> {
+    try {
+      const outcome = await this.#perform({
+        kind: "load",
+        threads: this.#options.threads,
+        ...plan,
+      });
+      if (outcome.kind === "loaded") this.generations.add(plan.generation);
+      else if (outcome.kind !== "refused") throw unexpected("load", outcome.kind);
+      return outcome;
+    } catch (error) {
+      return { kind: "refused", reason: `the worker was lost while loading: ${textOf(error)}` };
+    }
+  }
+
+  async run(batch: Batch): Promise<RunOutcome> {
+    try {
+      const outcome = await this.#perform({ kind: "run", ...batch });
+      const { kind } = outcome;
+      if (kind === "done" || kind === "rejected" || kind === "failed") return outcome;
+      throw unexpected("run", kind);
+    } catch (error) {
+      return { kind: "lost", detail: textOf(error) };
+    }
+  }
+
+  async unload(generation: number): Promise<void> {
+    if (!this.generations.delete(generation)) return;
+    try {
+      await this.#perform({ kind: "unload", generation });
+    } catch (error) {
+      // A lost worker holds nothing any more.
+      this.#options.log.write("debug", "unload", { slot: this.id, detail: textOf(error) });
+    }
+  }
+
+  /** Ends the thread once its tasks are done. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#pool.close();
+  }
+
+  async #perform(task: Task): Promise<Reply> {
+    this.#busy += 1;
+    try {
+      return await this.#pool.run(task);
+    } finally {
+      this.#busy -= 1;
+    }
+  }
+
+  #lost(): void {
+    this.generations.clear();
+    if (!this.#closing) this.#options.onLost();
+  }
+}
+
+function unexpected(task: string, kind: string): Error {
+  return new Error(`the worker answered a ${task} with '${kind}'. This is a bug.`);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

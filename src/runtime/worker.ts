@@ -1,0 +1,122 @@
+import type { InferenceSession as OrtSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { bytesPerElement } from "../domain/datatype.ts";
+import { assert } from "../domain/error.ts";
+import type { Signature } from "../domain/model.ts";
+import type { LoadOutcome } from "../domain/ports.ts";
+import type { Tensor, TensorSpec } from "../domain/tensor.ts";
+import { FormatError } from "../formats/error.ts";
+import { lower } from "../formats/lower.ts";
+import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
+import { createSession, fromOrt, toOrt } from "./session.ts";
+
+/** A worker's entry: holds sessions by generation, and does what it is told. Decides nothing. */
+
+interface Loaded {
+  readonly session: OrtSession;
+  readonly signature: Signature;
+}
+
+const sessions = new Map<number, Loaded>();
+
+export async function perform(task: Task): Promise<Reply> {
+  switch (task.kind) {
+    case "load":
+      return load(task);
+    case "unload":
+      await sessions.get(task.generation)?.session.release();
+      sessions.delete(task.generation);
+      return { kind: "unloaded" };
+    case "run":
+      return run(task);
+    default:
+      return task satisfies never;
+  }
+}
+
+async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome> {
+  const start = performance.now();
+  try {
+    const { graphPath, signature, platform } = lower(task.modelPath);
+    const read = performance.now();
+    const session = await createSession(graphPath, task.threads);
+    const created = performance.now();
+    sessions.set(task.generation, { session, signature });
+    const warmUpFailure = await warmUp(session, signature);
+    const times = {
+      readMs: read - start,
+      sessionMs: created - read,
+      warmMs: performance.now() - created,
+    };
+    return { kind: "loaded", signature, platform, times, warmUpFailure };
+  } catch (error) {
+    const reason =
+      error instanceof FormatError
+        ? error.message
+        : `ONNX Runtime cannot load it: ${nativeText(error)}`;
+    return { kind: "refused", reason };
+  }
+}
+
+/** The first run is several times slower than the rest, so it is made before it counts. */
+async function warmUp(session: OrtSession, signature: Signature): Promise<string | undefined> {
+  try {
+    const inputs = signature.inputs.map(zeros);
+    await session.run(feedsOf(inputs), session.outputNames);
+    return undefined;
+  } catch (error) {
+    return nativeText(error);
+  }
+}
+
+/** A tensor of zeros or empty strings with 1 for each free dimension. */
+function zeros({ name, datatype, shape }: TensorSpec): Tensor {
+  const dims = (shape ?? [1]).map((dim) => (dim === -1 ? 1 : dim));
+  const count = dims.reduce((product, dim) => product * dim, 1);
+  if (datatype === "BYTES") {
+    return { name, datatype, shape: dims, strings: new Array<string>(count).fill("") };
+  }
+  return { name, datatype, shape: dims, bytes: new Uint8Array(count * bytesPerElement(datatype)) };
+}
+
+async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutcome> {
+  const loaded = sessions.get(task.generation);
+  assert(loaded !== undefined, `a run was sent to a worker without generation ${task.generation}`);
+  const start = performance.now();
+  try {
+    const feeds = feedsOf(task.inputs);
+    const ready = performance.now();
+    const results = await loaded.session.run(feeds, task.outputs);
+    const done = performance.now();
+    const outputs = task.outputs.map((name) => outputOf(name, results));
+    const times = {
+      inputMs: ready - start,
+      inferMs: done - ready,
+      outputMs: performance.now() - done,
+    };
+    return { kind: "done", outputs, times };
+  } catch (error) {
+    const detail = nativeText(error);
+    return { kind: causedByInput(detail) ? "rejected" : "failed", detail };
+  }
+}
+
+function feedsOf(inputs: readonly Tensor[]): Record<string, OrtTensor> {
+  return Object.fromEntries(inputs.map((tensor) => [tensor.name, toOrt(tensor)]));
+}
+
+function outputOf(name: string, results: OrtSession.OnnxValueMapType): Tensor {
+  const result = results[name];
+  assert(result !== undefined, `ONNX Runtime returned no output '${name}'`);
+  return fromOrt(name, result);
+}
+
+function nativeText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** ONNX Runtime's status for values or shapes that a graph cannot take, as its messages show it. */
+function causedByInput(detail: string): boolean {
+  return /INVALID_ARGUMENT|InvalidArgument|invalid dimensions|Status Message: |broadcast/.test(
+    detail,
+  );
+}

@@ -1,0 +1,66 @@
+import type { Call } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import { queueWaitMsMax } from "../domain/limits.ts";
+import type { Lease } from "../domain/model.ts";
+import type { DataPlane, Models, Permit } from "../domain/ports.ts";
+import { type InferRequest, type InferResponse, timeoutParameterMs } from "../domain/request.ts";
+import type { Batcher } from "./batcher.ts";
+import { conform } from "./conform.ts";
+import { type Answer, Entry } from "./entry.ts";
+
+export interface DataPlanePorts {
+  readonly clock: Clock;
+  readonly models: Pick<Models, "lease">;
+  readonly batcher: Batcher;
+}
+
+/** The way of a decoded request: lease the model, conform, queue, and the answer in its terms. */
+export class ServingDataPlane implements DataPlane {
+  readonly #ports: DataPlanePorts;
+
+  constructor(ports: DataPlanePorts) {
+    this.#ports = ports;
+  }
+
+  async infer(request: InferRequest, call: Call, permit: Permit): Promise<InferResponse> {
+    const now = this.#ports.clock.nowMs();
+    const timeoutMs = timeoutParameterMs(request.parameters);
+    if (timeoutMs !== undefined) call.limit(now + timeoutMs);
+    call.check(now);
+    const lease = this.#ports.models.lease(request.model, request.version);
+    const answer = await this.#enqueue(request, lease, call, permit);
+    if (answer.kind === "error") throw answer.error;
+    const { name, version } = lease.model;
+    return { model: name, version, id: request.id, outputs: answer.outputs };
+  }
+
+  #enqueue(request: InferRequest, lease: Lease, call: Call, permit: Permit): Promise<Answer> {
+    const { clock, batcher } = this.#ports;
+    const conformed = leased(lease, () => conform(request, lease.model));
+    return new Promise((resolve) => {
+      permit.hold();
+      const entry = new Entry({
+        ...conformed,
+        model: lease.model,
+        call,
+        queueUntilMs: clock.nowMs() + queueWaitMsMax,
+        answer: resolve,
+        giveBack: () => {
+          lease.release();
+          permit.release();
+        },
+      });
+      batcher.submit(entry);
+    });
+  }
+}
+
+/** Runs `work`; a throw gives the lease back. */
+function leased<T>(lease: Lease, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
