@@ -31,6 +31,9 @@ export interface Server extends Stoppable {
 /** The folder whose models are served when no source is given. */
 const modelsFolder = "models";
 
+/** The first requests after a start have the CPU before further workers boot. */
+const growDelayMs = 250;
+
 export function composeServer({ settings }: ServeConfig, log: Log): Server {
   const executor = new PiscinaExecutor({
     slots: settings.workers ?? availableParallelism(),
@@ -63,6 +66,7 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
       await edges.port.open();
       server.edges = edges;
       health.refresh();
+      systemClock.after(growDelayMs, () => executor.grow());
       log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
     },
   };

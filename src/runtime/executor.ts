@@ -13,10 +13,13 @@ export interface ExecutorOptions {
   readonly onRefillFailed: (generation: number, reason: string) => void;
 }
 
-/** The Executor over Piscina: one pool of one thread for each slot. */
+/**
+ * The Executor over Piscina: one pool of one thread for each slot. It begins with one slot, so that
+ * the first model has the CPU for itself; `grow` opens the others.
+ */
 export class PiscinaExecutor implements Executor {
   readonly #options: ExecutorOptions;
-  readonly #slots: Slot[];
+  readonly #slots: Slot[] = [];
   /** What every slot is to hold. */
   readonly #plans = new Map<number, LoadPlan>();
   readonly #listeners: (() => void)[] = [];
@@ -27,7 +30,15 @@ export class PiscinaExecutor implements Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.slots }, (_, id) => this.#openSlot(id));
+    this.#openSlot();
+  }
+
+  /** Opens the remaining slots and fills them with what is loaded. */
+  grow(): void {
+    while (this.#slots.length < this.#options.slots && !this.#closing.signal.aborted) {
+      const slot = this.#openSlot();
+      for (const plan of this.#plans.values()) this.#keep(this.#fill(slot, plan));
+    }
   }
 
   onSlotFree(task: () => void): void {
@@ -73,9 +84,12 @@ export class PiscinaExecutor implements Executor {
     await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
-  #openSlot(id: number): Slot {
+  #openSlot(): Slot {
     const { workerFile, threads, log } = this.#options;
-    return new Slot({ id, workerFile, threads, log, onLost: () => this.#refill(id) });
+    const id = this.#slots.length;
+    const slot = new Slot({ id, workerFile, threads, log, onLost: () => this.#refill(slot) });
+    this.#slots.push(slot);
+    return slot;
   }
 
   /** Idle slots first. */
@@ -92,10 +106,8 @@ export class PiscinaExecutor implements Executor {
     this.#background.add(kept);
   }
 
-  #refill(id: number): void {
-    const slot = this.#slots[id];
-    assert(slot !== undefined, "a slot that does not exist was lost");
-    this.#options.log.write("warn", "worker lost", { slot: id, models: this.#plans.size });
+  #refill(slot: Slot): void {
+    this.#options.log.write("warn", "worker lost", { slot: slot.id, models: this.#plans.size });
     for (const plan of this.#plans.values()) this.#keep(this.#fill(slot, plan));
   }
 

@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { request } from "node:http";
+
+/**
+ * Start of the process → first correct prediction over HTTP, its value compared; interleaved with a
+ * bare start of Node. Run as `node bench/cold.ts [runs]`; pin it with `taskset -c 0` for one CPU.
+ */
+
+const runs = Number(process.argv[2] ?? 20);
+const port = 18_099;
+const goal = availableParallelism() > 1 ? 4 : 8;
+const program = join(import.meta.dirname, "../dist/thaw.js");
+const model = join(import.meta.dirname, "../models/iris/model.onnx");
+const body = JSON.stringify({
+  inputs: [{ name: "input-0", shape: [1, 4], datatype: "FP32", data: [6.8, 2.8, 4.8, 1.4] }],
+});
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => child.once("exit", () => resolve()));
+}
+
+async function bareStart(): Promise<number> {
+  const start = performance.now();
+  await ended(spawn(process.execPath, ["-e", "0"]));
+  return performance.now() - start;
+}
+
+async function coldStart(): Promise<number> {
+  const cache = mkdtempSync(join(tmpdir(), "thaw-cold-"));
+  const start = performance.now();
+  const child = spawn(
+    process.execPath,
+    [program, "serve", `iris=${model}`, "--port", String(port), "--host", "127.0.0.1"],
+    { env: { ...process.env, THAW_LINGER: "0", TMPDIR: cache }, stdio: "ignore" },
+  );
+  const exit = ended(child);
+  let answer: string | undefined;
+  while (answer === undefined) {
+    if (child.exitCode !== null) throw new Error(`thaw ended with ${child.exitCode}`);
+    answer = await predict();
+    if (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const took = performance.now() - start;
+  const label: unknown = JSON.parse(answer).outputs[0].data[0];
+  if (label !== 1) throw new Error(`expected label 1, got ${answer}`);
+  child.kill("SIGTERM");
+  await exit;
+  rmSync(cache, { recursive: true });
+  return took;
+}
+
+/** The answer, or `undefined` while the port is closed. */
+function predict(): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const path = "/v2/models/iris/infer";
+    const call = request({ host: "127.0.0.1", port, path, method: "POST", agent: false }, (reply) => {
+      let text = "";
+      reply.on("data", (piece) => {
+        text += piece;
+      });
+      reply.on("end", () => {
+        if (reply.statusCode === 200) resolve(text);
+        else reject(new Error(`status ${reply.statusCode}: ${text}`));
+      });
+    });
+    call.on("error", () => resolve(undefined));
+    call.end(body);
+  });
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+const bare: number[] = [];
+const cold: number[] = [];
+for (let run = 0; run < runs; run += 1) {
+  bare.push(await bareStart());
+  cold.push(await coldStart());
+}
+const ratio = median(cold) / median(bare);
+console.log(`bare node   ${median(bare).toFixed(1)} ms (median of ${runs})`);
+console.log(`first answer ${median(cold).toFixed(1)} ms, from ${Math.min(...cold).toFixed(1)}`);
+console.log(`ratio ${ratio.toFixed(2)} (goal ≤ ${goal}, ${availableParallelism()} CPUs)`);
