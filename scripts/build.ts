@@ -1,6 +1,8 @@
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build } from "esbuild";
+import { lazyFetch } from "./bundle/lazy-fetch.ts";
+import { nativeAddon } from "./bundle/native-addon.ts";
 
 /**
  * Bundles thaw into `dist/`: `thaw.js` (main), `inference.js` (a worker's entry) and `worker.js`
@@ -11,21 +13,6 @@ import { build, type Plugin } from "esbuild";
 const root = join(import.meta.dirname, "..");
 const manifest: unknown = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const version: unknown = Object(manifest).version;
-
-/** The native addon stays where npm has put it; the bundle finds it as Node finds a package. */
-const nativeAddon: Plugin = {
-  name: "native-addon",
-  setup: (plugin) => {
-    plugin.onLoad({ filter: /onnxruntime-node[\\/]dist[\\/]binding\.js$/ }, ({ path }) => {
-      const source = readFileSync(path, "utf8");
-      const found = "require(`../bin/";
-      if (!source.includes(found)) throw new Error("onnxruntime-node loads its addon differently");
-      const prefix = "require.resolve('onnxruntime-node/package.json').slice(0, -12)";
-      const contents = source.replace(found, `__require(${prefix} + \`bin/`);
-      return { contents, loader: "js" };
-    });
-  },
-};
 
 const banner = [
   'import { createRequire as __createRequire } from "node:module";',
@@ -56,7 +43,7 @@ await build({
   banner: { js: banner },
   define: { THAW_VERSION: JSON.stringify(version) },
   external: ["@napi-rs/nice"],
-  plugins: [nativeAddon],
+  plugins: [nativeAddon, lazyFetch],
   logLevel: "warning",
 });
 cpSync(join(root, "proto"), join(root, "dist/proto"), { recursive: true });

@@ -11,6 +11,9 @@ import {
   queueEntriesMax,
 } from "./domain/limits.ts";
 import type { Log } from "./domain/ports.ts";
+import type { GrpcEdge } from "./grpc/server.ts";
+import type { GrpcPorts } from "./grpc/service.ts";
+import type { HttpEdge } from "./http/server.ts";
 import { ServerHealth } from "./models/health.ts";
 import { LoadError, Repository } from "./models/repository.ts";
 import { parseSource, planFolder, planSource } from "./models/sources.ts";
@@ -31,8 +34,8 @@ export interface Server extends Stoppable {
 /** The folder whose models are served when no source is given. */
 const modelsFolder = "models";
 
-/** The first requests after a start have the CPU before further workers boot. */
-const growDelayMs = 250;
+/** The first requests after a start have the CPU before further workers and gRPC are made. */
+const settleMs = 250;
 
 export function composeServer({ settings }: ServeConfig, log: Log): Server {
   const executor = new PiscinaExecutor({
@@ -66,7 +69,10 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
       await edges.port.open();
       server.edges = edges;
       health.refresh();
-      systemClock.after(growDelayMs, () => executor.grow());
+      systemClock.after(settleMs, () => {
+        executor.grow();
+        void edges.openGrpc();
+      });
       log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
     },
   };
@@ -75,28 +81,54 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
 
 type EdgePorts = Parameters<typeof import("./http/server.ts")["createHttpEdge"]>[0];
 
+/**
+ * The REST edge and the port. HTTP/2, and gRPC with it, is imported when a client first speaks it,
+ * or when the server has been up for a moment: it costs half a bare start of Node.
+ */
 async function createEdges(
   inner: Omit<EdgePorts, "requestBytesMax" | "version">,
   settings: Settings,
-): Promise<{ port: Port; closeGrpc: () => Promise<void> }> {
-  const [{ createHttpEdge }, { createGrpcEdge }, { Port, shareStreams }] = await Promise.all([
+): Promise<Edges> {
+  const [{ createHttpEdge }, { Port }] = await Promise.all([
     import("./http/server.ts"),
-    import("./grpc/server.ts"),
     import("./net/port.ts"),
   ]);
   const { requestBytesMax } = settings;
   const version = programVersion();
-  const http = createHttpEdge({ ...inner, requestBytesMax, version });
-  const grpc = createGrpcEdge({ ...inner, protoFolder, version }, requestBytesMax);
-  shareStreams(grpc.http2, http.listener);
+  const { http1, listener } = createHttpEdge({ ...inner, requestBytesMax, version });
+  let grpc: Promise<GrpcEdge> | undefined;
+  const openGrpc = () => {
+    grpc ??= createGrpc({ ...inner, protoFolder, version }, requestBytesMax, listener);
+    return grpc;
+  };
   const port = new Port({
     host: settings.host,
     ports: portNumbers(settings),
-    http1: http.http1,
-    http2: grpc.http2,
+    http1,
+    http2: async () => (await openGrpc()).http2,
     limits: { connectionsMax, prefaceMsMax, headersMsMax, checkMs: connectionCheckMs },
   });
-  return { port, closeGrpc: grpc.close };
+  return { port, openGrpc, closeGrpc: async () => (await grpc)?.close() };
+}
+
+interface Edges {
+  readonly port: Port;
+  readonly openGrpc: () => Promise<GrpcEdge>;
+  readonly closeGrpc: () => Promise<void>;
+}
+
+async function createGrpc(
+  ports: GrpcPorts,
+  requestBytesMax: number,
+  rest: HttpEdge["listener"],
+): Promise<GrpcEdge> {
+  const [{ createGrpcEdge }, { shareStreams }] = await Promise.all([
+    import("./grpc/server.ts"),
+    import("./net/streams.ts"),
+  ]);
+  const edge = createGrpcEdge(ports, requestBytesMax);
+  shareStreams(edge.http2, rest);
+  return edge;
 }
 
 /** The port, and those that KServe's spellings name; the default only where none is given. */

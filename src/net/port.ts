@@ -1,11 +1,5 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
-import type {
-  Http2Server,
-  Http2ServerRequest,
-  Http2ServerResponse,
-  IncomingHttpHeaders,
-  ServerHttp2Stream,
-} from "node:http2";
+import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import { Connections } from "./connections.ts";
 import { sniff } from "./sniff.ts";
@@ -15,8 +9,8 @@ export interface PortOptions {
   readonly ports: readonly number[];
   /** Never listens itself; gets the sockets that speak HTTP/1.1. */
   readonly http1: HttpServer;
-  /** Never listens itself; gets the sockets that speak HTTP/2. */
-  readonly http2: Http2Server;
+  /** Makes the server that gets the sockets that speak HTTP/2; it never listens itself. */
+  readonly http2: () => Promise<Http2Server>;
   readonly limits: PortLimits;
 }
 
@@ -100,7 +94,10 @@ export class Port {
       }
       // A half-open socket under HTTP/2 leaks its descriptor.
       socket.allowHalfOpen = false;
-      this.#options.http2.emit("connection", socket);
+      this.#options.http2().then(
+        (http2) => http2.emit("connection", socket),
+        (error: Error) => socket.destroy(error),
+      );
     });
   }
 }
@@ -127,30 +124,4 @@ function listen(server: Server, port: number, host: string): Promise<void> {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
-}
-
-type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
-type RequestListener = (request: Http2ServerRequest, reply: Http2ServerResponse) => void;
-
-/**
- * Lets one HTTP/2 server answer gRPC and REST: each stream goes by its content type to the
- * listener that the gRPC library has put on the server, or to `rest`.
- */
-export function shareStreams(http2: Http2Server, rest: RequestListener): void {
-  const grpc = takeStreamListeners(http2);
-  // Node turns streams into requests by a listener of its own, put there with the first "request".
-  http2.on("request", rest);
-  const compat = takeStreamListeners(http2);
-  const share = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]) => {
-    const listeners = headers["content-type"]?.startsWith("application/grpc") ? grpc : compat;
-    for (const listener of listeners) Reflect.apply(listener, http2, [stream, headers, ...more]);
-  };
-  http2.on("stream", share);
-}
-
-function takeStreamListeners(http2: Http2Server): StreamListener[] {
-  // What listens to "stream" has this type; Node's own type of listeners says nothing.
-  const listeners = http2.listeners("stream") as StreamListener[];
-  http2.removeAllListeners("stream");
-  return listeners;
 }
