@@ -63,7 +63,8 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
     start: async (sources) => {
       const plans = await planSources(sources, settings);
       const loads = Promise.all(plans.map((plan) => repository.load(plan)));
-      // What follows is imported while the worker starts and loads.
+      // What follows is done while the worker boots and loads.
+      await import("./runtime/ort.ts");
       const [edges] = await Promise.all([createEdges(ports, settings), loads]);
       if (health.draining) return;
       await edges.port.open();

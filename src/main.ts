@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import type { Signals } from "./cli/serve.ts";
+import { type Signals, serve, tellKubernetes } from "./cli/serve.ts";
+import { UsageError } from "./config/parse.ts";
 
 /** argv → a command. The only file with process-wide effects. */
 
@@ -50,8 +51,6 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function serveCommand(argv: readonly string[]): Promise<number> {
-  const { serve, tellKubernetes } = await import("./cli/serve.ts");
-  const { UsageError } = await import("./config/parse.ts");
   try {
     return await serve(argv, process.env, signals);
   } catch (error) {

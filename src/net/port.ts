@@ -115,7 +115,9 @@ async function listening(server: Server, port: number, host: string): Promise<vo
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ port, host, backlog: 1_024 }, () => {
+    // Without a host Node listens on "::" too, without asking its resolver.
+    const address = host === "::" ? {} : { host };
+    server.listen({ port, ...address, backlog: 1_024 }, () => {
       server.off("error", reject);
       resolve();
     });
