@@ -33,6 +33,7 @@ export const prefaceMsMax = 5_000;
 export const headersMsMax = 5_000;
 export const bodyMsBase = 30_000;
 export const bodyBytesPerMsMin = (64 * KiB) / 1_000;
+export const discardMsMax = 1_000;
 export const keepAliveMs = 65_000;
 export const connectionCheckMs = 1_000;
 export const connectionsMax = 1_024;

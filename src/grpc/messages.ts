@@ -1,14 +1,13 @@
-import type { ServiceDefinition } from "@grpc/proto-loader";
+import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { assert } from "../domain/error.ts";
 
 /**
  * The answers of methods that are not worth a codec of their own, by proto-loader from `proto/`.
- * It is imported on first use: it costs a third of a bare start of Node.
+ * This file is imported on first use: proto-loader costs a third of a bare start of Node.
  */
 export type EncodeAnswer = (method: string, message: object) => Buffer;
 
-export async function loadEncoder(protoFolder: string): Promise<EncodeAnswer> {
-  const { loadSync } = await import("@grpc/proto-loader");
+export function loadEncoder(protoFolder: string): EncodeAnswer {
   const file = loadSync("open_inference_grpc.proto", {
     keepCase: true,
     longs: Number,

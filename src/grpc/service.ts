@@ -17,7 +17,7 @@ import {
   encodeModelInferResponse,
 } from "../protocol/v2/grpc.ts";
 import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
-import { type EncodeAnswer, loadEncoder } from "./messages.ts";
+import type { EncodeAnswer } from "./messages.ts";
 import { grpcStatus } from "./status.ts";
 
 export interface GrpcPorts {
@@ -58,7 +58,7 @@ export function inferenceService(
   const { health, models } = ports;
   let encoder: Promise<EncodeAnswer> | undefined;
   const encode = async (method: string, message: object) => {
-    encoder ??= loadEncoder(ports.protoFolder);
+    encoder ??= import("./messages.ts").then(({ loadEncoder }) => loadEncoder(ports.protoFolder));
     return (await encoder)(method, message);
   };
   const answers: Record<string, Answer> = {

@@ -8,7 +8,7 @@ import { type ModelName, parseModelName, parseVersion, unknownModel } from "../d
 import type { Admission, DataPlane, Health, Log, Models } from "../domain/ports.ts";
 import { decodeBody, encodeBody, headerLengthName } from "../protocol/v2/binary.ts";
 import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
-import { declaredBytes, type Incoming, readBody } from "./body.ts";
+import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
 import { binaryReply, errorReply, jsonReply, textReply } from "./reply.ts";
 
 export interface HttpPorts {
@@ -80,6 +80,15 @@ function modelReady(context: Ctx, { models }: HttpPorts): Response {
 }
 
 async function infer(context: Ctx, ports: HttpPorts): Promise<Response> {
+  try {
+    return await inferBody(context, ports);
+  } catch (error) {
+    await discardBody(context.env.incoming);
+    throw error;
+  }
+}
+
+async function inferBody(context: Ctx, ports: HttpPorts): Promise<Response> {
   const { incoming, outgoing } = context.env;
   const [model, version] = target(context);
   refuseEncodings(incoming);

@@ -2,7 +2,14 @@ import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import { cancelledError } from "../domain/call.ts";
 import { invalid, ServingError } from "../domain/error.ts";
-import { bodyBytesPerMsMin, bodyChunksMax, bodyMsBase, KiB, MiB } from "../domain/limits.ts";
+import {
+  bodyBytesPerMsMin,
+  bodyChunksMax,
+  bodyMsBase,
+  discardMsMax,
+  KiB,
+  MiB,
+} from "../domain/limits.ts";
 import type { Permit } from "../domain/ports.ts";
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
@@ -61,6 +68,22 @@ export function readBody(
     };
     const lost = () => fail(cancelledError());
     incoming.on("data", take).on("end", finish).on("error", lost).on("close", lost);
+  });
+}
+
+/**
+ * Lets the rest of a refused body run out, for a moment. A connection that is closed over unread
+ * bytes is reset, and the client never sees why it was refused.
+ */
+export async function discardBody(incoming: Incoming): Promise<void> {
+  if (incoming.readableEnded || incoming.destroyed || incoming.httpVersionMajor > 1) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, discardMsMax).unref();
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    incoming.once("end", done).once("close", done).once("error", done).resume();
   });
 }
 

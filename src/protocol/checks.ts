@@ -5,6 +5,7 @@ import {
   inputsMax,
   outputsMax,
   parametersMax,
+  stringBytesMax,
   tensorNameBytesMax,
 } from "../domain/limits.ts";
 import { clip, type ModelName } from "../domain/model.ts";
@@ -66,10 +67,14 @@ function repeated(named: readonly { readonly name: string }[]): string | undefin
 }
 
 /**
- * Strings as ONNX Runtime's binding takes them. It cuts a string at NUL and replaces lone
+ * Strings of up to `stringBytesMax`, as ONNX Runtime's binding takes them. It cuts a string at NUL and replaces lone
  * surrogates (onnxruntime-node 1.30.0), so both are refused rather than answered wrongly.
  */
 export function checkedString(text: string, name: string): string {
+  // A UTF-16 unit takes at most three bytes of UTF-8; few strings have to be measured.
+  if (text.length > stringBytesMax / 3 && Buffer.byteLength(text) > stringBytesMax) {
+    throw invalid(`a string of input '${clip(name)}' is longer than ${stringBytesMax} bytes`);
+  }
   if (text.includes("\0")) {
     throw invalid(
       `input '${clip(name)}' holds a string with a NUL character, which is unsupported`,

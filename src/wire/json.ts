@@ -76,6 +76,8 @@ function stringEnd(text: string, at: number): number {
 }
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+/** An integer with more than this is beyond the range even of FP64. */
+const integerDigitsMax = 400;
 const literals: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
   ["true", true],
   ["false", false],
@@ -107,7 +109,8 @@ class ExactParser {
     if (first === "{") return this.#object();
     if (first === "[") return this.#array();
     if (first === '"') return this.#string();
-    return this.#literal() ?? this.#number();
+    const literal = this.#literal();
+    return literal === undefined ? this.#number() : literal;
   }
 
   #object(): JsonObject {
@@ -167,7 +170,12 @@ class ExactParser {
     this.#at += source.length;
     const value = Number(source);
     const integer = fraction === undefined && exponent === undefined;
-    return integer && !Number.isSafeInteger(value) ? BigInt(source) : value;
+    if (!integer || Number.isSafeInteger(value)) return value;
+    // The time to make a bigint grows with the square of its digits.
+    if (source.length <= integerDigitsMax) return BigInt(source);
+    throw new JsonError(
+      `a number of more than ${integerDigitsMax} digits before character ${this.#at}`,
+    );
   }
 
   #next(char: string): boolean {

@@ -2,11 +2,16 @@ import type { Datatype } from "../../domain/datatype.ts";
 import { invalid } from "../../domain/error.ts";
 import { clip } from "../../domain/model.ts";
 import type { Tensor } from "../../domain/tensor.ts";
-import type { JsonValue } from "../../wire/json.ts";
-import { fixed32Type, fixed64Type, lengthType, ProtoReader } from "../../wire/protobuf.ts";
+import {
+  fixed32Type,
+  fixed64Type,
+  lengthType,
+  ProtoReader,
+  varintType,
+} from "../../wire/protobuf.ts";
 import type { TensorHead } from "../checks.ts";
 import { readRaw } from "./raw.ts";
-import { readTextElements, readValues } from "./values.ts";
+import { readElements, readTextElements } from "./values.ts";
 
 /** The fields of InferTensorContents, by number: what they hold. */
 const contentFields = [
@@ -39,31 +44,39 @@ const fieldOf: Readonly<Record<Datatype, number>> = {
   BF16: 0,
 };
 
+/** The wire type that one element of each field has where it does not travel packed. */
+const elementTypes = [
+  undefined,
+  varintType,
+  varintType,
+  varintType,
+  varintType,
+  varintType,
+  fixed32Type,
+  fixed64Type,
+  lengthType,
+] as const;
+
+/** `contents` of InferInputTensor. */
+export const contentsTag = (5 << 3) | lengthType;
+
 /**
- * InferTensorContents: elements in the field of their type, packed or one by one. Elements are
- * kept as views of the message until the tensor's shape is known.
+ * InferTensorContents: elements in the field of their type, packed or one by one. Nothing is kept
+ * of an element until the tensor's shape is known, so many small ones take no more memory than the
+ * message does.
  */
 export class Contents {
-  readonly #chunks: { readonly field: number; readonly bytes: Buffer }[] = [];
+  readonly #input: Buffer;
+  readonly #fields = new Set<number>();
+
+  /** Over the InferInputTensor that holds the contents, which may be in several parts. */
+  constructor(input: Buffer) {
+    this.#input = input;
+    for (const { field } of runs(input)) this.#fields.add(field);
+  }
 
   get empty(): boolean {
-    return this.#chunks.length === 0;
-  }
-
-  /** Adds the elements of one (partial) message. */
-  merge(message: Buffer): void {
-    const reader = new ProtoReader(message);
-    while (!reader.done) {
-      const tag = reader.tag();
-      const field = tag >>> 3;
-      if (contentFields[field] === undefined) reader.skip(tag & 7);
-      else this.#add(field, unpacked(reader, tag & 7));
-    }
-  }
-
-  #add(field: number, bytes: Buffer): void {
-    // A packed field without elements is the same as no field; an empty string is an element.
-    if (bytes.length > 0 || field === fieldOf.BYTES) this.#chunks.push({ field, bytes });
+    return this.#fields.size === 0;
   }
 
   /** The tensor. Throws `invalid-request` where field, count or range do not fit the head. */
@@ -75,11 +88,11 @@ export class Contents {
           "raw_input_contents only",
       );
     }
-    for (const chunk of this.#chunks) {
-      if (chunk.field === field) continue;
+    for (const other of this.#fields) {
+      if (other === field) continue;
       throw invalid(
         `input '${clip(head.name)}' has datatype ${head.datatype}, so its elements must be in ` +
-          `${contentFields[field]}, but they are in ${contentFields[chunk.field]}`,
+          `${contentFields[field]}, but they are in ${contentFields[other]}`,
       );
     }
     if (this.empty && !head.shape.includes(0)) {
@@ -88,33 +101,87 @@ export class Contents {
           "request",
       );
     }
-    const chunks = this.#chunks.map((chunk) => chunk.bytes);
-    if (head.datatype === "BYTES") return readTextElements(head, chunks);
-    const [first, ...others] = chunks;
-    const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(chunks);
+    if (head.datatype === "BYTES") return readTextElements(head, bytesOf(runs(this.#input)));
+    const bytes = joined(this.#input);
     // Packed floats have the layout of raw contents already.
     if (head.datatype === "FP32" || head.datatype === "FP64") return readRaw(head, bytes);
-    return readValues(head, varints(bytes, field));
+    return readElements(head, varints(bytes, field), varintCount(bytes));
   }
 }
 
-/** One element, or a packed run of them, as the bytes that a packed run would have. */
-function unpacked(reader: ProtoReader, wireType: number): Buffer {
+/** One element, or a packed run of them as the bytes of the run. */
+interface Run {
+  readonly field: number;
+  readonly bytes: Buffer;
+}
+
+/** The runs in the contents of an InferInputTensor, in their order. */
+function* runs(input: Buffer): Generator<Run> {
+  const outer = new ProtoReader(input);
+  while (!outer.done) {
+    const tag = outer.tag();
+    if (tag === contentsTag) yield* runsOfPart(outer.bytes());
+    else outer.skip(tag & 7);
+  }
+}
+
+function* runsOfPart(part: Buffer): Generator<Run> {
+  const reader = new ProtoReader(part);
+  while (!reader.done) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    const wireType = tag & 7;
+    const elementType = elementTypes[field];
+    if (elementType === undefined || (wireType !== lengthType && wireType !== elementType)) {
+      reader.skip(wireType);
+      continue;
+    }
+    const bytes = runBytes(reader, wireType);
+    // A packed field without elements is the same as no field; an empty string is an element.
+    if (bytes.length > 0 || field === fieldOf.BYTES) yield { field, bytes };
+  }
+}
+
+function runBytes(reader: ProtoReader, wireType: number): Buffer {
   if (wireType === lengthType) return reader.bytes();
   if (wireType === fixed32Type) return reader.fixed(4);
   if (wireType === fixed64Type) return reader.fixed(8);
   return reader.varintBytes();
 }
 
-function varints(packed: Buffer, field: number): JsonValue[] {
-  const reader = new ProtoReader(packed);
-  const values: JsonValue[] = [];
-  while (!reader.done) {
-    if (field === 1) values.push(reader.bool());
-    else if (field === 2) values.push(reader.int32());
-    else if (field === 3) values.push(reader.int64());
-    else if (field === 4) values.push(reader.uint32());
-    else values.push(reader.uint64());
+function* bytesOf(source: Iterable<Run>): Generator<Buffer> {
+  for (const { bytes } of source) yield bytes;
+}
+
+/** The bytes of all runs as one packed run; a view where there is only one. */
+function joined(input: Buffer): Buffer {
+  let size = 0;
+  let only: Buffer | undefined;
+  for (const { bytes } of runs(input)) {
+    only = size === 0 ? bytes : undefined;
+    size += bytes.length;
   }
-  return values;
+  if (only !== undefined) return only;
+  const all = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { bytes } of runs(input)) at += bytes.copy(all, at);
+  return all;
+}
+
+function* varints(packed: Buffer, field: number): Generator<number | bigint | boolean> {
+  const reader = new ProtoReader(packed);
+  while (!reader.done) {
+    if (field === 1) yield reader.bool();
+    else if (field === 2) yield reader.int32();
+    else if (field === 3) yield reader.int64();
+    else if (field === 4) yield reader.uint32();
+    else yield reader.uint64();
+  }
+}
+
+/** Each varint ends with its one byte below 0x80. */
+function varintCount(packed: Buffer): number {
+  let count = 0;
+  for (const byte of packed) if (byte < 0x80) count += 1;
+  return count;
 }

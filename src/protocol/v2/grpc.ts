@@ -1,6 +1,6 @@
 import { invalid } from "../../domain/error.ts";
-import { responseBytesMax } from "../../domain/limits.ts";
-import { parseModelName } from "../../domain/model.ts";
+import { rankMax, responseBytesMax } from "../../domain/limits.ts";
+import { clip, parseModelName } from "../../domain/model.ts";
 import {
   type InferRequest,
   type InferResponse,
@@ -26,7 +26,7 @@ import {
   responseTooLarge,
   type TensorHead,
 } from "../checks.ts";
-import { Contents } from "./contents.ts";
+import { Contents, contentsTag } from "./contents.ts";
 import { readRaw, writeRaw } from "./raw.ts";
 
 /**
@@ -72,7 +72,8 @@ interface WireInput {
   name: string;
   datatype: string;
   shape: number[];
-  contents: Contents | undefined;
+  /** The message itself, where it has contents. */
+  message: Buffer | undefined;
 }
 
 /** ModelInferRequest. Throws `invalid-request`, or `model-not-found` for an impossible name. */
@@ -116,15 +117,15 @@ function pushChecked<T>(list: T[], item: T, what: "inputs" | "outputs"): void {
 }
 
 function readInput(message: Buffer): WireInput {
-  const input: WireInput = { name: "", datatype: "", shape: [], contents: undefined };
+  const input: WireInput = { name: "", datatype: "", shape: [], message: undefined };
   eachField(message, (tag, reader) => {
     if (tag === text(1)) input.name = reader.string();
     else if (tag === text(2)) input.datatype = reader.string();
-    else if (tag === number(3)) input.shape.push(Number(reader.int64()));
+    else if (tag === number(3)) pushDim(reader, input.shape);
     else if (tag === text(3)) readDims(reader.bytes(), input.shape);
-    else if (tag === text(5)) {
-      input.contents ??= new Contents();
-      input.contents.merge(reader.bytes());
+    else if (tag === contentsTag) {
+      reader.bytes();
+      input.message = message;
     } else return false;
     return true;
   });
@@ -133,8 +134,17 @@ function readInput(message: Buffer): WireInput {
 
 function readDims(packed: Buffer, shape: number[]): void {
   const reader = new ProtoReader(packed);
-  while (!reader.done) shape.push(Number(reader.int64()));
+  while (!reader.done) pushDim(reader, shape);
 }
+
+function pushDim(reader: ProtoReader, shape: number[]): void {
+  shape.push(Number(reader.int64()));
+  if (shape.length > rankMax) {
+    throw invalid(`the shape of an input has more than ${rankMax} dimensions`);
+  }
+}
+
+const noMessage = Buffer.alloc(0);
 
 /** Typed contents for every input, or raw contents for every input. */
 function readTensors(
@@ -153,11 +163,12 @@ function readTensors(
     const datatype = checkedDatatype(input.datatype, name);
     const head: TensorHead = { name, datatype, shape: input.shape, model };
     const bytes = raw[index];
-    if (bytes === undefined) return (input.contents ?? new Contents()).read(head);
-    if (input.contents !== undefined && !input.contents.empty) {
+    const contents = new Contents(input.message ?? noMessage);
+    if (bytes === undefined) return contents.read(head);
+    if (!contents.empty) {
       throw invalid(
         "contents field must not be specified when using raw_input_contents for " +
-          `'${name}' for model '${model}'`,
+          `'${clip(name)}' for model '${model}'`,
       );
     }
     return readRaw(head, bytes);
@@ -175,7 +186,7 @@ function readOutput(message: Buffer): RequestedOutput {
   });
   checkedName(name, "an output");
   if (parameters.has("classification")) {
-    throw invalid(`output '${name}': the classification extension is not supported`);
+    throw invalid(`output '${clip(name)}': the classification extension is not supported`);
   }
   return { name, parameters: parameters.size === 0 ? noParameters : parameters };
 }

@@ -27,7 +27,7 @@ import {
   type TensorHead,
 } from "../checks.ts";
 import { readRaw } from "./raw.ts";
-import { readValues, writeValues } from "./values.ts";
+import { quoteValue, readValues, writeValues } from "./values.ts";
 
 /**
  * V2 REST's inference request and response (Open Inference Protocol, "Inference Request JSON
@@ -142,8 +142,8 @@ function readShape(object: JsonObject, what: string): number[] {
     if (typeof dim === "number" && Number.isInteger(dim) && dim >= 0) return dim;
     if (typeof dim === "bigint" && dim >= 0n) return Number(dim);
     throw invalid(
-      `Unable to parse 'shape' of ${what}: expected non-negative integers, got ` +
-        `${clip(JSON.stringify(dim) ?? "", 40)}`,
+      `Unable to parse 'shape' of ${what}: expected non-negative integers, ` +
+        `got ${quoteValue(dim)}`,
     );
   });
 }

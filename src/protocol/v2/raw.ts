@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
 import { invalid, type ServingError } from "../../domain/error.ts";
-import { stringBytesMax } from "../../domain/limits.ts";
 import { clip } from "../../domain/model.ts";
 import { byteCount, elementCount, type Tensor } from "../../domain/tensor.ts";
 import { checkedString, type TensorHead } from "../checks.ts";
@@ -62,9 +61,6 @@ function readStrings({ name, shape, model }: TensorHead, bytes: Uint8Array): str
 
 /** One BYTES element as text. Throws `invalid-request` where it is no text. */
 export function readString(name: string, bytes: Buffer): string {
-  if (bytes.length > stringBytesMax) {
-    throw invalid(`a string of input '${clip(name)}' is longer than ${stringBytesMax} bytes`);
-  }
   if (!isUtf8(bytes)) {
     throw invalid(`input '${clip(name)}' holds a BYTES element that is not valid UTF-8`);
   }

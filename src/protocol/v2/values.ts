@@ -10,20 +10,32 @@ import { readString, stringCountError } from "./raw.ts";
 
 /** Puts the elements of `data` into a tensor. Throws `invalid-request` naming the bad element. */
 export function readValues(head: TensorHead, data: JsonValue[]): Tensor {
+  return readElements(head, data, leafCount(data));
+}
+
+/** As `readValues`, of any source of values that holds `leaves` elements in all. */
+export function readElements(head: TensorHead, data: Iterable<JsonValue>, leaves: number): Tensor {
   const { name, datatype, shape } = head;
   const count = elementCount(shape, name);
   if (datatype === "BYTES") return { name, datatype, shape, strings: readTexts(head, data, count) };
+  // Counted before there is room for them, so a lying shape costs no memory.
+  if (leaves < count) throw tooFew(head, leaves);
   const elements = elementsOf(datatype, count);
-  const filled = fill(data, 0, count, head, elements.set);
-  if (filled !== count) throw tooFew(head, filled);
+  fill(data, 0, count, head, elements.set);
   return { name, datatype, shape, bytes: elements.bytes };
+}
+
+function leafCount(data: readonly JsonValue[]): number {
+  let count = 0;
+  for (const value of data) count += Array.isArray(value) ? leafCount(value) : 1;
+  return count;
 }
 
 type Setter = (index: number, value: JsonValue) => boolean;
 
 /** Walks nested arrays in row-major order; returns the index after the last element. */
 function fill(
-  values: JsonValue[],
+  values: Iterable<JsonValue>,
   start: number,
   count: number,
   head: TensorHead,
@@ -42,7 +54,7 @@ function fill(
   return index;
 }
 
-function readTexts(head: TensorHead, data: JsonValue[], count: number): string[] {
+function readTexts(head: TensorHead, data: Iterable<JsonValue>, count: number): string[] {
   // An array of the size that the data has, not of the size that the shape claims.
   const strings: string[] = [];
   const filled = fill(data, 0, count, head, (_, value) => {
@@ -133,9 +145,14 @@ function floats(array: Float16Array | Float32Array | Float64Array): Elements {
     if (typeof value !== "number" && typeof value !== "bigint") return false;
     const number = Number(value);
     array[index] = number;
-    return Number.isFinite(array[index]) || !Number.isFinite(number) || Number.isNaN(number);
+    return Number.isFinite(array[index]) || !isFiniteValue(value);
   };
   return { bytes: bytesOf(array), set };
+}
+
+/** A bigint is finite even where it becomes an infinity as a number. */
+function isFiniteValue(value: number | bigint): boolean {
+  return typeof value === "bigint" || Number.isFinite(value);
 }
 
 /** BF16 is the upper half of an FP32, rounded to nearest, ties to even. */
@@ -149,7 +166,7 @@ function brainFloats(count: number): Elements {
     float[0] = number;
     const whole = bits[0] ?? 0;
     halves[index] = Number.isNaN(number) ? 0x7fc0 : (whole + 0x7fff + ((whole >>> 16) & 1)) >>> 16;
-    return !Number.isFinite(number) || ((halves[index] ?? 0) & 0x7fff) < 0x7f80;
+    return !isFiniteValue(value) || ((halves[index] ?? 0) & 0x7fff) < 0x7f80;
   };
   return { bytes: bytesOf(halves), set };
 }
@@ -169,8 +186,8 @@ export function writeValues(tensor: Tensor): string {
     for (const value of values) text += value === 0 ? ",false" : ",true";
   } else {
     // Numbers as JavaScript writes them: shortest text that reads back the same; NaN and ±Infinity
-    // by name, as Triton and Python write them.
-    for (const value of values) text += `,${value}`;
+    // by name, as Triton and Python write them. Only a float can be −0.
+    for (const value of values) text += Object.is(value, -0) ? ",-0.0" : `,${value}`;
   }
   return text.slice(1);
 }
@@ -221,16 +238,17 @@ function widened(halves: Uint16Array): Float32Array {
 }
 
 /** BYTES elements that arrive as bytes instead of JSON strings. */
-export function readTextElements(head: TensorHead, elements: readonly Buffer[]): Tensor {
+export function readTextElements(head: TensorHead, elements: Iterable<Buffer>): Tensor {
   const { name, shape, model } = head;
   const count = elementCount(shape, name);
-  if (elements.length !== count) throw stringCountError(name, model, count, elements.length);
-  return {
-    name,
-    datatype: "BYTES",
-    shape,
-    strings: elements.map((element) => readString(name, element)),
-  };
+  const strings: string[] = [];
+  let got = 0;
+  for (const element of elements) {
+    got += 1;
+    if (got <= count) strings.push(readString(name, element));
+  }
+  if (got !== count) throw stringCountError(name, model, count, got);
+  return { name, datatype: "BYTES", shape, strings };
 }
 
 function tooFew(head: TensorHead, got: number): Error {
@@ -248,12 +266,18 @@ function tooMany(head: TensorHead): Error {
 }
 
 function badElement(head: TensorHead, index: number, value: JsonValue): Error {
-  const shown = typeof value === "object" && value !== null ? "an object" : clip(String(value), 40);
-  const quoted = typeof value === "string" ? `"${shown}"` : shown;
   return invalid(
-    `Unable to parse 'data': element ${index} of input '${clip(head.name)}' is ${quoted}, ` +
-      `expected ${expectedElement[head.datatype]}`,
+    `Unable to parse 'data': element ${index} of input '${clip(head.name)}' is ` +
+      `${quoteValue(value)}, expected ${expectedElement[head.datatype]}`,
   );
+}
+
+/** A value as an error shows it. */
+export function quoteValue(value: JsonValue): string {
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  const shown = clip(String(value), 40);
+  return typeof value === "string" ? `"${shown}"` : shown;
 }
 
 const expectedElement: Readonly<Record<TensorHead["datatype"], string>> = {
