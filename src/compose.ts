@@ -9,6 +9,7 @@ import {
   prefaceMsMax,
   queueBytesMax,
   queueEntriesMax,
+  workerHeapMiBMax,
 } from "./domain/limits.ts";
 import type { Log } from "./domain/ports.ts";
 import type { GrpcEdge } from "./grpc/server.ts";
@@ -42,6 +43,7 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
     slots: settings.workers ?? availableParallelism(),
     threads: settings.threads,
     workerFile,
+    heapMiBMax: workerHeapMiBMax,
     log,
     onRefillFailed: (generation, reason) => repository.lost(generation, reason),
   });

@@ -39,12 +39,15 @@ Each option also has an environment variable; sources have THAW_SOURCES. See doc
 }
 
 const helpColumn = 30;
+const helpWidth = 100;
 
 function helpLine(row: Setting<unknown>): string {
   const left = `  ${row.flags[0]} ${row.placeholder}`;
   const value = fallbackText(row);
-  const shown = value === undefined ? "" : ` [${value}]`;
-  return `${left.padEnd(helpColumn)}${row.summary}${shown}`;
+  const line = `${left.padEnd(helpColumn)}${row.summary}`;
+  if (value === undefined) return line;
+  const shown = `${line} [${value}]`;
+  return shown.length <= helpWidth ? shown : `${line}\n${" ".repeat(helpColumn)}[${value}]`;
 }
 
 function fallbackText(row: Setting<unknown>): string | undefined {

@@ -45,6 +45,7 @@ export const connectionAgeGraceMs = 30_000;
 /** Start, load and shutdown. */
 export const loadMsMax = 600_000;
 export const drainMsMax = 25_000;
+export const workerHeapMiBMax = 512;
 export const refillAttemptsMax = 5;
 export const refillBackoffMs = 500;
 

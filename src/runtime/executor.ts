@@ -8,6 +8,7 @@ export interface ExecutorOptions {
   readonly slots: number;
   readonly threads: number;
   readonly workerFile: string;
+  readonly heapMiBMax: number;
   readonly log: Log;
   /** A slot could not be filled again with a generation that it had held. */
   readonly onRefillFailed: (generation: number, reason: string) => void;
@@ -85,9 +86,8 @@ export class PiscinaExecutor implements Executor {
   }
 
   #openSlot(): Slot {
-    const { workerFile, threads, log } = this.#options;
     const id = this.#slots.length;
-    const slot = new Slot({ id, workerFile, threads, log, onLost: () => this.#refill(slot) });
+    const slot = new Slot({ ...this.#options, id, onLost: () => this.#refill(slot) });
     this.#slots.push(slot);
     return slot;
   }

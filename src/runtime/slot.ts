@@ -9,6 +9,8 @@ export interface SlotOptions {
   readonly workerFile: string;
   /** Threads of ONNX Runtime within one run. */
   readonly threads: number;
+  /** JavaScript heap of the worker; tensors and sessions are not in it. */
+  readonly heapMiBMax: number;
   readonly log: Log;
   /** The worker is gone, and with it all that it held. Piscina starts another by itself. */
   readonly onLost: () => void;
@@ -41,6 +43,7 @@ export class Slot {
       idleTimeout: Number.POSITIVE_INFINITY,
       atomics: "sync",
       recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMiBMax },
       closeTimeout: 10 * drainMsMax,
     });
     this.#pool.on("error", (error) => {

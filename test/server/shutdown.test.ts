@@ -10,7 +10,7 @@ const slow = `slow=${save(join(folder, "slow.onnx"), slowModel(1024))}`;
 const slowBody = inferBody([{ name: "x", datatype: "FP32", shape: [1], data: [1] }]);
 const irisBody = inferBody([irisInput([6.8, 2.8, 4.8, 1.4])]);
 
-function after(ms: number): Promise<void> {
+function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
@@ -20,7 +20,7 @@ describe("SIGTERM", () => {
       const started = spawnServer({ args: [slow, irisModel] });
       await new Promise((resolve) => started.process.stderr?.once("data", resolve));
       const delayMs = Math.random() * 250;
-      await after(delayMs);
+      await pause(delayMs);
       started.process.kill(round % 3 === 0 ? "SIGINT" : "SIGTERM");
       expect(await started.ended, `after ${delayMs} ms: ${started.log()}`).toBe(0);
     }
@@ -32,7 +32,7 @@ describe("SIGTERM", () => {
       const calls = Array.from({ length: 6 }, () =>
         http1(server.port, { path: "/v2/models/slow/infer", body: slowBody }),
       );
-      await after(20 + Math.random() * 300);
+      await pause(20 + Math.random() * 300);
       const code = server.stop();
       for (const reply of await Promise.all(calls)) expect(reply.status).toBe(200);
       expect(await code, server.log()).toBe(0);
@@ -44,7 +44,7 @@ describe("SIGTERM", () => {
     const client = new GrpcClient(server.port);
     await client.call("ServerLive");
     const code = server.stop();
-    await after(200);
+    await pause(200);
     expect((await http1(server.port, { path: "/v2/health/live" })).status).toBe(200);
     expect((await http1(server.port, { path: "/v2/health/ready" })).status).toBe(503);
     expect(await client.call("ServerReady")).toEqual({ ready: false });
@@ -65,7 +65,7 @@ describe("SIGTERM", () => {
   it("a second time ends the linger", async () => {
     const server = await startServer({ args: [irisModel, "--linger", "20s"] });
     const code = server.stop();
-    await after(100);
+    await pause(100);
     server.process.kill("SIGTERM");
     expect(await code).toBe(0);
   });

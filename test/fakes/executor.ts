@@ -1,0 +1,49 @@
+import type { Batch, Executor, LoadOutcome, RunOutcome } from "../../src/domain/ports.ts";
+
+/** An executor whose runs end when the test says so; it holds every generation in every slot. */
+export class FakeExecutor implements Executor {
+  readonly runs: { readonly batch: Batch; readonly end: (outcome: RunOutcome) => void }[] = [];
+  #free: number;
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(slots: number) {
+    this.#free = slots;
+  }
+
+  load(): Promise<LoadOutcome> {
+    return Promise.resolve({ kind: "refused", reason: "a fake loads nothing" });
+  }
+
+  unload(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  freeSlots(): number {
+    return this.#free;
+  }
+
+  onSlotFree(task: () => void): void {
+    this.#listeners.push(task);
+  }
+
+  run(batch: Batch): Promise<RunOutcome> {
+    if (this.#free === 0) throw new Error("no slot is free");
+    this.#free -= 1;
+    return new Promise((resolve) => {
+      this.runs.push({
+        batch,
+        end: (outcome) => {
+          this.#free += 1;
+          resolve(outcome);
+          for (const listener of this.#listeners) listener();
+        },
+      });
+    });
+  }
+}
+
+const times = { inputMs: 0, inferMs: 0, outputMs: 0 };
+
+export function done(batch: Batch): RunOutcome {
+  return { kind: "done", outputs: batch.inputs, times };
+}
