@@ -22,7 +22,7 @@ import type { Port } from "./net/port.ts";
 import { PiscinaExecutor } from "./runtime/executor.ts";
 import { AdmissionGate } from "./serving/admission.ts";
 import { Batcher } from "./serving/batcher.ts";
-import { ServingDataPlane } from "./serving/dataplane.ts";
+import { ServingDataplane } from "./serving/dataplane.ts";
 import type { Stoppable } from "./shutdown.ts";
 import { listFiles } from "./storage/file.ts";
 
@@ -55,7 +55,7 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
   const health = new ServerHealth(() => repository.allReady());
   const admission = new AdmissionGate({ entriesMax: queueEntriesMax, bytesMax: queueBytesMax });
   const batcher = new Batcher({ clock: systemClock, executor, log });
-  const dataplane = new ServingDataPlane({ clock: systemClock, models: repository, batcher });
+  const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const ports = { admission, clock: systemClock, dataplane, health, log, models: repository };
   const server: Server = {
     health,

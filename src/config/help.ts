@@ -6,7 +6,7 @@ const rows: readonly Setting<unknown>[] = Object.values(settings);
 const groups = ["Serving", "Limits", "Logs", "KServe"] as const;
 
 export function generalHelp(version: string): string {
-  return `thaw ${version}: a model server for KServe that wakes from zero before the request gets cold
+  return `thaw ${version}: a model server for KServe that wakes before the request gets cold
 
 Usage: thaw <command> [arguments]
 
@@ -29,8 +29,9 @@ export function serveHelp(): string {
   });
   return `Usage: thaw serve [SOURCE ...] [options]
 
-A SOURCE is NAME=PATH, or a path alone: a model file, a folder with one model file, or a folder with
-numbered versions (1/model.onnx, 2/model.onnx). Without a SOURCE every folder of ./models is a model.
+A SOURCE is NAME=PATH, or a path alone: a model file, a folder with one model file, or a folder
+with numbered versions (1/model.onnx, 2/model.onnx). Without a SOURCE every folder of ./models is
+a model.
 
 ${sections.join("\n\n")}
 
@@ -66,8 +67,9 @@ export function settingsPage(): string {
 
 Made from the table in \`src/config/settings.ts\` by \`npm run docs\`. A flag wins over its
 environment variables, of which the first that is set wins. Flags read \`--name value\` or
-\`--name=value\`, with \`-\` or \`_\` between words; of duplicates the last wins. Sources come from the
-command line, else from \`THAW_SOURCES\` (separated by spaces); \`--model-dir\` is one more.
+\`--name=value\`, with \`-\` or \`_\` between words; of duplicates the last wins. Sources come
+from the command line, else from \`THAW_SOURCES\` (separated by spaces); \`--model-dir\` is one
+more.
 
 | Flag | Environment | Default | Meaning |
 | --- | --- | --- | --- |

@@ -1,6 +1,6 @@
 import { ServingError } from "./error.ts";
 
-/** The state of one request as its edge knows it: until when it counts, and whether it still does. */
+/** One request as its edge knows it: until when it counts, and whether it still does. */
 export class Call {
   /** On the scale of `Clock.nowMs`. */
   deadlineMs: number;

@@ -106,7 +106,7 @@ export interface Admission {
 }
 
 /** What the edges ask of the data plane. */
-export interface DataPlane {
+export interface Dataplane {
   /** Rejects with a ServingError only. The permit is held until the run is over. */
   infer(request: InferRequest, call: Call, permit: Permit): Promise<InferResponse>;
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../domain/clock.ts";
 import { toServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
 import { parseModelName } from "../domain/model.ts";
-import type { Admission, DataPlane, Health, Log, Models } from "../domain/ports.ts";
+import type { Admission, Dataplane, Health, Log, Models } from "../domain/ports.ts";
 import {
   decodeModelInferRequest,
   decodeModelRequest,
@@ -23,7 +23,7 @@ import { grpcStatus } from "./status.ts";
 export interface GrpcPorts {
   readonly admission: Admission;
   readonly clock: Clock;
-  readonly dataplane: DataPlane;
+  readonly dataplane: Dataplane;
   readonly health: Health;
   readonly log: Log;
   readonly models: Models;

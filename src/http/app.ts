@@ -5,7 +5,7 @@ import type { Clock } from "../domain/clock.ts";
 import { ServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
 import { type ModelName, parseModelName, parseVersion, unknownModel } from "../domain/model.ts";
-import type { Admission, DataPlane, Health, Log, Models } from "../domain/ports.ts";
+import type { Admission, Dataplane, Health, Log, Models } from "../domain/ports.ts";
 import { decodeBody, encodeBody, headerLengthName } from "../protocol/v2/binary.ts";
 import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
 import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
@@ -14,7 +14,7 @@ import { binaryReply, errorReply, jsonReply, textReply } from "./reply.ts";
 export interface HttpPorts {
   readonly admission: Admission;
   readonly clock: Clock;
-  readonly dataplane: DataPlane;
+  readonly dataplane: Dataplane;
   readonly health: Health;
   readonly log: Log;
   readonly models: Models;

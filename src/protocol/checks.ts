@@ -67,8 +67,9 @@ function repeated(named: readonly { readonly name: string }[]): string | undefin
 }
 
 /**
- * Strings of up to `stringBytesMax`, as ONNX Runtime's binding takes them. It cuts a string at NUL and replaces lone
- * surrogates (onnxruntime-node 1.30.0), so both are refused rather than answered wrongly.
+ * Strings of up to `stringBytesMax`, as ONNX Runtime's binding takes them. It cuts a string at NUL
+ * and replaces lone surrogates (onnxruntime-node 1.30.0), so both are refused rather than answered
+ * wrongly.
  */
 export function checkedString(text: string, name: string): string {
   // A UTF-16 unit takes at most three bytes of UTF-8; few strings have to be measured.

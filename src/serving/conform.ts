@@ -58,13 +58,13 @@ function wrongInputs(request: InferRequest, model: LoadedModel): ServingError {
   if (missing.length > 0) {
     const rest = unknown.length > 0 ? ` The model has no input(s) [${quoted(unknown)}].` : "";
     return invalid(
-      `${counts}, but missing required input(s) [${quoted(missing)}]. Please provide all required ` +
-        `input(s).${rest}`,
+      `${counts}, but missing required input(s) [${quoted(missing)}]. Please provide all ` +
+        `required input(s).${rest}`,
     );
   }
   return invalid(
-    `unexpected inference input '${clip(unknown[0] ?? "")}' for model '${model.name}': ${counts}, ` +
-      `but it has only [${quoted(expected)}].`,
+    `unexpected inference input '${clip(unknown[0] ?? "")}' for model '${model.name}': ` +
+      `${counts}, but it has only [${quoted(expected)}].`,
   );
 }
 
@@ -78,7 +78,8 @@ function requestedOutputs(
   return request.outputs.map(({ name }) => {
     if (known.includes(name)) return name;
     throw invalid(
-      `unexpected inference output '${clip(name)}' for model '${model}'. It has [${quoted(known)}].`,
+      `unexpected inference output '${clip(name)}' for model '${model}'. It has ` +
+        `[${quoted(known)}].`,
     );
   });
 }

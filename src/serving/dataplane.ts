@@ -2,23 +2,23 @@ import type { Call } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { queueWaitMsMax } from "../domain/limits.ts";
 import type { Lease } from "../domain/model.ts";
-import type { DataPlane, Models, Permit } from "../domain/ports.ts";
+import type { Dataplane, Models, Permit } from "../domain/ports.ts";
 import { type InferRequest, type InferResponse, timeoutParameterMs } from "../domain/request.ts";
 import type { Batcher } from "./batcher.ts";
 import { conform } from "./conform.ts";
 import { type Answer, Entry } from "./entry.ts";
 
-export interface DataPlanePorts {
+export interface DataplanePorts {
   readonly clock: Clock;
   readonly models: Pick<Models, "lease">;
   readonly batcher: Batcher;
 }
 
 /** The way of a decoded request: lease the model, conform, queue, and the answer in its terms. */
-export class ServingDataPlane implements DataPlane {
-  readonly #ports: DataPlanePorts;
+export class ServingDataplane implements Dataplane {
+  readonly #ports: DataplanePorts;
 
-  constructor(ports: DataPlanePorts) {
+  constructor(ports: DataplanePorts) {
     this.#ports = ports;
   }
 

@@ -10,7 +10,7 @@ import { Repository } from "../../src/models/repository.ts";
 import { PiscinaExecutor } from "../../src/runtime/executor.ts";
 import { AdmissionGate } from "../../src/serving/admission.ts";
 import { Batcher } from "../../src/serving/batcher.ts";
-import { ServingDataPlane } from "../../src/serving/dataplane.ts";
+import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { offsetModel, save, temporaryFolder } from "../support/models.ts";
 
 /** The real executor with real workers, one of which can be made to die. */
@@ -41,7 +41,7 @@ async function serve(slots: number) {
   const repository: Repository = new Repository({ executor, log, onChange: () => {} });
   const batcher = new Batcher({ clock: systemClock, executor, log });
   const admission = new AdmissionGate({ entriesMax: 1_000, bytesMax: 1_000_000 });
-  const dataplane = new ServingDataPlane({ clock: systemClock, models: repository, batcher });
+  const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   await repository.load({ name: model, version: 1, modelPath });
   executor.grow();
   const infer = async (value: number): Promise<number | ServingError["kind"]> => {

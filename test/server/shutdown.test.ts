@@ -6,7 +6,7 @@ import { save, slowModel, temporaryFolder } from "../support/models.ts";
 import { irisModel, spawnServer, startServer } from "../support/server.ts";
 
 const folder = temporaryFolder();
-const slow = `slow=${save(join(folder, "slow.onnx"), slowModel(1024))}`;
+const slow = `slow=${save(join(folder, "slow.onnx"), slowModel(512))}`;
 const slowBody = inferBody([{ name: "x", datatype: "FP32", shape: [1], data: [1] }]);
 const irisBody = inferBody([irisInput([6.8, 2.8, 4.8, 1.4])]);
 

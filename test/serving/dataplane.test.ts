@@ -7,7 +7,7 @@ import type { Log } from "../../src/domain/ports.ts";
 import { type InferRequest, noParameters, type Parameters } from "../../src/domain/request.ts";
 import { AdmissionGate } from "../../src/serving/admission.ts";
 import { Batcher } from "../../src/serving/batcher.ts";
-import { ServingDataPlane } from "../../src/serving/dataplane.ts";
+import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { done, FakeExecutor } from "../fakes/executor.ts";
 
@@ -23,7 +23,7 @@ function modelOf(text: string, generation: number): LoadedModel {
 let clock: FakeClock;
 let executor: FakeExecutor;
 let admission: AdmissionGate;
-let dataplane: ServingDataPlane;
+let dataplane: ServingDataplane;
 let leases: number;
 
 beforeEach(() => {
@@ -42,7 +42,7 @@ beforeEach(() => {
     };
   };
   const batcher = new Batcher({ clock, executor, log: silent });
-  dataplane = new ServingDataPlane({ clock, models: { lease }, batcher });
+  dataplane = new ServingDataplane({ clock, models: { lease }, batcher });
 });
 
 interface Sent {

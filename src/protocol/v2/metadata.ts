@@ -1,7 +1,7 @@
 import type { ModelMetadata } from "../../domain/model.ts";
 import type { TensorSpec } from "../../domain/tensor.ts";
 
-/** Server and model metadata of V2 (Open Inference Protocol, "Server Metadata", "Model Metadata"). */
+/** Metadata of V2 (Open Inference Protocol, "Server Metadata" and "Model Metadata"). */
 
 export const serverName = "thaw";
 /** Only what is on. */
