@@ -61,17 +61,23 @@ function lingerFor(signal: NodeJS.Signals, { settings }: ServeConfig, env: Envir
 /** A start that failed: loads that are under way end first, since they cannot be ended. */
 async function fail(error: unknown, server: Server, log: Log): Promise<number> {
   await server.executor.close();
-  const expected = error instanceof LoadError || isListenError(error);
-  if (!expected) log.write("error", "start failed", { error });
-  const reason = error instanceof Error ? error.message : String(error);
-  const line = `thaw: ${reason}`;
+  const reason = error instanceof LoadError ? error.message : portProblem(error);
+  if (reason === undefined) log.write("error", "start failed", { error });
+  const line = `thaw: ${reason ?? (error instanceof Error ? error.message : String(error))}`;
   process.stderr.write(`${line}\n`);
   tellKubernetes(line);
   return 1;
 }
 
-function isListenError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error && error.syscall === "listen";
+/** Why a port cannot be opened, where that is what went wrong. */
+function portProblem(error: unknown): string | undefined {
+  if (!(error instanceof Error && "syscall" in error && error.syscall === "listen"))
+    return undefined;
+  const port = "port" in error ? error.port : "";
+  const code = "code" in error ? error.code : "";
+  if (code === "EADDRINUSE") return `port ${port} is in use by another process`;
+  if (code === "EACCES") return `port ${port} cannot be opened: permission is denied`;
+  return `port ${port} cannot be opened: ${error.message}`;
 }
 
 /** Where Kubernetes reads a container's last words; there only when it put the file there. */

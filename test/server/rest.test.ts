@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Datatype, datatypes } from "../../src/domain/datatype.ts";
@@ -189,6 +190,41 @@ for (const [name, send] of [
     });
   });
 }
+
+/** What a server says to bytes on a raw connection, until it ends it. */
+function raw(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(server.port, "127.0.0.1");
+    let answer = "";
+    socket.on("data", (piece) => {
+      answer += piece;
+    });
+    socket.on("error", reject);
+    socket.on("close", () => resolve(answer));
+    socket.write(text);
+  });
+}
+
+describe("raw bytes", () => {
+  const rest = "Connection: close\r\n\r\n";
+
+  it("of HTTP/1.0, and without a Host, are answered", async () => {
+    expect(await raw("GET /v2/health/ready HTTP/1.0\r\n\r\n")).toContain('{"ready":true}');
+    expect(await raw(`GET /v2/health/ready HTTP/1.1\r\n${rest}`)).toContain('{"ready":true}');
+  });
+
+  it("that are no HTTP, or too much of it, are refused with a reason", async () => {
+    for (const text of ["\u0016\u0003\u0001\u0000\r\n", "GET / HTTP/9.9\r\n\r\n"]) {
+      expect(await raw(text)).toMatch(/^HTTP\/1.1 400 [\s\S]*"error":/);
+    }
+    const long = `GET /v2 HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`;
+    expect(await raw(long)).toMatch(/^HTTP\/1.1 431 [\s\S]*"error":/);
+    const smuggled = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    expect(await raw(`POST /v2/models/iris/infer HTTP/1.1\r\nHost: a\r\n${smuggled}`)).toMatch(
+      / 400 /,
+    );
+  });
+});
 
 /** Elements whose every digit and bit has to come back. */
 const extremes: Readonly<Record<Exclude<Datatype, "BF16">, string>> = {

@@ -81,7 +81,7 @@ describe("a start that cannot succeed", () => {
     const first = await startServer({ args: [irisModel] });
     const second = await failedStart(irisModel, "--port", String(first.port));
     expect(second.code).toBe(1);
-    expect(second.last).toContain("EADDRINUSE");
+    expect(second.last).toContain(`port ${first.port} is in use by another process`);
     expect(await first.stop()).toBe(0);
   });
 });
