@@ -71,6 +71,8 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
       if (health.draining) return;
       await edges.port.open();
       server.edges = edges;
+      // A signal that came while the port opened found nothing to close.
+      if (health.draining) return edges.port.close();
       health.refresh();
       systemClock.after(settleMs, () => {
         executor.grow();

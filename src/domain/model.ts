@@ -1,6 +1,7 @@
 import { ServingError } from "./error.ts";
 import { modelNameBytesMax } from "./limits.ts";
 import type { TensorSpec } from "./tensor.ts";
+import { clip } from "./text.ts";
 
 declare const brand: unique symbol;
 /** A checked model name: 1–256 bytes of UTF-8, no `/`, `\`, control character, leading dot. */
@@ -44,13 +45,6 @@ export function unknownModel(name: string, version?: string): ServingError {
     "model-not-found",
     `Request for unknown model: '${clip(name)}'${which} is not found`,
   );
-}
-
-/** Outside text, short and printable enough to be quoted in a message. */
-export function clip(text: string, lengthMax = 128): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it replaces.
-  const printable = text.replace(/[\u0000-\u001f\u007f]/gu, "\ufffd").toWellFormed();
-  return printable.length <= lengthMax ? printable : `${printable.slice(0, lengthMax)}…`;
 }
 
 /** What a model takes and gives. `fixed`: named tensors with datatypes and shapes of their own. */

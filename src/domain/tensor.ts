@@ -1,6 +1,7 @@
 import { bytesPerElement, type Datatype, type FixedDatatype } from "./datatype.ts";
 import { invalid } from "./error.ts";
 import { elementsMax, rankMax } from "./limits.ts";
+import { clip } from "./text.ts";
 
 /**
  * A tensor of numbers or booleans. `bytes` holds its elements little-endian, row-major, without
@@ -30,7 +31,7 @@ export type Tensor = FixedTensor | StringTensor;
 export function elementCount(shape: readonly number[], name: string): number {
   if (shape.length > rankMax) {
     throw invalid(
-      `shape of '${name}' has ${shape.length} dimensions, but at most ${rankMax} are allowed`,
+      `shape of '${clip(name)}' has ${shape.length} dimensions, but at most ${rankMax} are allowed`,
     );
   }
   let count = 1;
@@ -38,14 +39,14 @@ export function elementCount(shape: readonly number[], name: string): number {
   for (const dim of shape) {
     if (!Number.isSafeInteger(dim) || dim < 0) {
       throw invalid(
-        `Unable to parse 'shape' of '${name}': expected non-negative integers, got ${dim}`,
+        `Unable to parse 'shape' of '${clip(name)}': expected non-negative integers, got ${dim}`,
       );
     }
     if (dim === 0) zero = true;
     else count *= dim;
     if (count > elementsMax) {
       throw invalid(
-        `shape [${shape.join(",")}] of '${name}' causes total element count to exceed maximum` +
+        `shape [${shape.join(",")}] of '${clip(name)}' causes total element count to exceed maximum` +
           ` size of ${elementsMax}`,
       );
     }

@@ -1,6 +1,6 @@
 import type { Http2Bindings, HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import { Call } from "../domain/call.ts";
+import { Call, cancelledError } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { ServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
@@ -94,6 +94,8 @@ async function inferBody(context: Ctx, ports: HttpPorts): Promise<Response> {
   refuseEncodings(incoming);
   const declared = declaredBytes(incoming, ports.requestBytesMax);
   const call = new Call(ports.clock.nowMs() + timeLimitMs(incoming));
+  // What is closed already would never give its permit back.
+  if (incoming.destroyed) throw cancelledError();
   const permit = ports.admission.acquire(declared ?? 0);
   outgoing.once("close", () => {
     call.cancel();

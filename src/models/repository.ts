@@ -1,6 +1,5 @@
 import { ServingError } from "../domain/error.ts";
 import {
-  clip,
   type Lease,
   type LoadedModel,
   type ModelMetadata,
@@ -9,6 +8,7 @@ import {
   unknownModel,
 } from "../domain/model.ts";
 import type { Executor, LoadOutcome, Log, Models } from "../domain/ports.ts";
+import { clip } from "../domain/text.ts";
 import { Lifecycle, type ModelState } from "./lifecycle.ts";
 
 /** A version of a model as it is to be served. */

@@ -8,8 +8,9 @@ import {
   stringBytesMax,
   tensorNameBytesMax,
 } from "../domain/limits.ts";
-import { clip, type ModelName } from "../domain/model.ts";
+import type { ModelName } from "../domain/model.ts";
 import type { RequestedOutput } from "../domain/request.ts";
+import { clip } from "../domain/text.ts";
 
 /** What can be judged of a request without its model, for every protocol alike. */
 

@@ -114,9 +114,11 @@ function nativeText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** ONNX Runtime's status for values or shapes that a graph cannot take, as its messages show it. */
+/**
+ * Whether a run failed over what it was given: an invalid argument, or a node that could not go on
+ * with these values and shapes. Memory is nobody's argument.
+ */
 function causedByInput(detail: string): boolean {
-  return /INVALID_ARGUMENT|InvalidArgument|invalid dimensions|Status Message: |broadcast/.test(
-    detail,
-  );
+  if (/alloc|memory/i.test(detail)) return false;
+  return /INVALID_ARGUMENT|invalid dimensions|Non-zero status code returned while/i.test(detail);
 }

@@ -117,7 +117,7 @@ export class Batcher {
   }
 
   #logFailure(entry: Entry, outcome: Exclude<RunOutcome, { kind: "done" }>): void {
-    const level = outcome.kind === "rejected" ? "info" : "warn";
+    const level = outcome.kind === "rejected" ? "debug" : "warn";
     const { name, version } = entry.model;
     const { kind, detail } = outcome;
     this.#ports.log.write(level, "run failed", { model: name, version, kind, detail });

@@ -1,7 +1,8 @@
 import { invalid, type ServingError } from "../domain/error.ts";
-import { clip, type LoadedModel } from "../domain/model.ts";
+import type { LoadedModel } from "../domain/model.ts";
 import type { InferRequest } from "../domain/request.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
+import { clip } from "../domain/text.ts";
 
 /** A request in the model's own terms. */
 export interface Conformed {

@@ -17,8 +17,8 @@ export interface LogOptions {
 type Event = { readonly level: LogLevel; readonly event: string; readonly fields: LogFields };
 
 /**
- * One line for each event. The same event is written at most `logRepeatsPerSecondMax` times a
- * second; what was left out is counted in the next line of that event.
+ * One line for each event. But for `info`, the same event is written at most
+ * `logRepeatsPerSecondMax` times a second; the next line of it counts what was left out.
  */
 export class LineLog implements Log {
   readonly #options: LogOptions;
@@ -31,7 +31,8 @@ export class LineLog implements Log {
   write(level: LogLevel, event: string, fields: LogFields = {}): void {
     if (logLevels.indexOf(level) < logLevels.indexOf(this.#options.level)) return;
     const now = this.#options.now();
-    const left = this.#sample(event, Math.floor(now.getTime() / 1_000));
+    const second = Math.floor(now.getTime() / 1_000);
+    const left = level === "info" ? 0 : this.#sample(event, second);
     if (left === undefined) return;
     const shown = { ...plain(fields), ...(left > 0 ? { left_out: left } : {}) };
     this.#options.write(`${this.#line(now, { level, event, fields: shown })}\n`);

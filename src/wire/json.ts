@@ -146,7 +146,8 @@ class ExactParser {
       const value: unknown = JSON.parse(source);
       this.#at = end + 1;
       return String(value);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
       // V8 says where inside the string; the start of the string is what a person looks for.
       throw this.#unexpected("a string without control characters or broken escapes");
     }

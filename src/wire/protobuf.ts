@@ -32,7 +32,7 @@ export class ProtoReader {
     return this.#at >= this.#end;
   }
 
-  /** The next tag as `field << 3 | wireType`. Field numbers above 2^28 are refused. */
+  /** The next tag as `field << 3 | wireType`. */
   tag(): number {
     const tag = this.uint32();
     if (tag >>> 3 === 0) throw new WireError("field number 0");
@@ -102,9 +102,7 @@ export class ProtoReader {
   }
 
   string(): string {
-    const length = this.uint32();
-    const at = this.#take(length);
-    return this.#bytes.toString("utf8", at, this.#at);
+    return this.bytes().toString("utf8");
   }
 
   /** Fixed-size bytes, as a view. */

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Datatype, datatypes } from "../../src/domain/datatype.ts";
 import { http1, http2, inferBody, irisInput, type Json } from "../support/http.ts";
-import { identityModel, offsetModel, save, sumModel, temporaryFolder } from "../support/models.ts";
+import {
+  identityModel,
+  offsetModel,
+  save,
+  sumModel,
+  tableModel,
+  temporaryFolder,
+} from "../support/models.ts";
 import { irisModel, startServer, type TestServer } from "../support/server.ts";
 
 /** V2 REST, spoken to the real server over HTTP/1.1 and HTTP/2. */
@@ -20,7 +27,13 @@ beforeAll(async () => {
   save(join(folder, "versions/1/model.onnx"), offsetModel(1));
   save(join(folder, "versions/3/model.onnx"), offsetModel(3));
   const sum = save(join(folder, "sum/model.onnx"), sumModel());
-  const named = [`iris=${irisModel}`, `versions=${join(folder, "versions")}`, `sum=${sum}`];
+  const table = save(join(folder, "table.onnx"), tableModel());
+  const named = [
+    `table=${table}`,
+    `iris=${irisModel}`,
+    `versions=${join(folder, "versions")}`,
+    `sum=${sum}`,
+  ];
   server = await startServer({ args: [...identities, ...named, "--workers", "1"] });
 });
 
@@ -157,6 +170,19 @@ for (const [name, send] of [
         expect(reply.status, phrase).toBe(status);
         expect(reply.json().error).toContain(phrase);
       }
+    });
+
+    it("calls values that the graph cannot take a client's mistake, in its own words", async () => {
+      const input = { name: "x", datatype: "INT64", shape: [1], data: [99] };
+      const reply = await post("/v2/models/table/infer", inferBody([input]));
+      expect(reply.status).toBe(400);
+      expect(reply.json().error).toBe("model 'table' cannot compute these input values");
+      const bytes = Buffer.from([...Buffer.from('{"inputs":[{"name":"'), 0xff, 0x22]);
+      const invalid = await post("/v2/models/table/infer", bytes);
+      expect([invalid.status, invalid.json().error]).toEqual([
+        400,
+        "failed to parse the request JSON buffer: it is not valid UTF-8",
+      ]);
     });
 
     it("knows its routes and their methods", async () => {

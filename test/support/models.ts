@@ -51,6 +51,20 @@ export function sumModel(): Uint8Array {
   );
 }
 
+/** x INT64 [-1] → y FP32 [-1]: entries of a table of three; other indices cannot be computed. */
+export function tableModel(): Uint8Array {
+  return writeModel(
+    {
+      name: "table",
+      nodes: [{ op: "Gather", inputs: ["table", "x"], outputs: ["y"] }],
+      initializers: [tensorOf("table", "FP32", [3], new Float32Array([10, 20, 30]))],
+      inputs: [{ name: "x", datatype: "INT64", shape: [-1] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1] }],
+    },
+    { opsets },
+  );
+}
+
 /** x FP32 [-1] → y = x + offset; tells versions apart. */
 export function offsetModel(offset: number): Uint8Array {
   return writeModel(

@@ -1,6 +1,7 @@
 import { type Datatype, datatypes } from "../../domain/datatype.ts";
-import { clip, type Signature } from "../../domain/model.ts";
+import type { Signature } from "../../domain/model.ts";
 import type { TensorSpec } from "../../domain/tensor.ts";
+import { clip } from "../../domain/text.ts";
 import { FormatError } from "../error.ts";
 import { FileCursor } from "./cursor.ts";
 import {

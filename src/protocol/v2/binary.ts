@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { invalid } from "../../domain/error.ts";
 import { responseBytesMax } from "../../domain/limits.ts";
 import type { InferRequest, InferResponse } from "../../domain/request.ts";
@@ -17,7 +18,11 @@ export function decodeBody(
   headerLength: string | undefined,
 ): InferRequest {
   const jsonLength = headerLength === undefined ? body.length : parseLength(headerLength, body);
-  const json = body.toString("utf8", 0, jsonLength);
+  const jsonBytes = body.subarray(0, jsonLength);
+  if (!isUtf8(jsonBytes)) {
+    throw invalid("failed to parse the request JSON buffer: it is not valid UTF-8");
+  }
+  const json = jsonBytes.toString("utf8");
   return decodeInfer(target, json, body.subarray(jsonLength));
 }
 

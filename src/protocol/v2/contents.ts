@@ -1,7 +1,7 @@
 import type { Datatype } from "../../domain/datatype.ts";
 import { invalid } from "../../domain/error.ts";
-import { clip } from "../../domain/model.ts";
 import type { Tensor } from "../../domain/tensor.ts";
+import { clip } from "../../domain/text.ts";
 import {
   fixed32Type,
   fixed64Type,

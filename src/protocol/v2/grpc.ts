@@ -1,6 +1,6 @@
 import { invalid } from "../../domain/error.ts";
 import { rankMax, responseBytesMax } from "../../domain/limits.ts";
-import { clip, parseModelName } from "../../domain/model.ts";
+import { parseModelName } from "../../domain/model.ts";
 import {
   type InferRequest,
   type InferResponse,
@@ -9,6 +9,7 @@ import {
   type RequestedOutput,
 } from "../../domain/request.ts";
 import type { Tensor } from "../../domain/tensor.ts";
+import { clip } from "../../domain/text.ts";
 import {
   lengthType,
   ProtoReader,

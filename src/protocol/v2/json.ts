@@ -1,6 +1,6 @@
 import { invalid } from "../../domain/error.ts";
 import { jsonDepthMax } from "../../domain/limits.ts";
-import { clip, type ModelName } from "../../domain/model.ts";
+import type { ModelName } from "../../domain/model.ts";
 import {
   type InferRequest,
   type InferResponse,
@@ -10,6 +10,7 @@ import {
   type RequestedOutput,
 } from "../../domain/request.ts";
 import type { Tensor } from "../../domain/tensor.ts";
+import { clip } from "../../domain/text.ts";
 import {
   JsonDepthError,
   JsonError,

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { invalid, type ServingError } from "../../domain/error.ts";
-import { clip } from "../../domain/model.ts";
 import { byteCount, elementCount, type Tensor } from "../../domain/tensor.ts";
+import { clip } from "../../domain/text.ts";
 import { checkedString, type TensorHead } from "../checks.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { FixedDatatype } from "../../domain/datatype.ts";
 import { invalid } from "../../domain/error.ts";
-import { clip } from "../../domain/model.ts";
 import { elementCount, type FixedTensor, type Tensor } from "../../domain/tensor.ts";
+import { clip } from "../../domain/text.ts";
 import type { JsonValue } from "../../wire/json.ts";
 import { checkedString, type TensorHead } from "../checks.ts";
 import { readString, stringCountError } from "./raw.ts";

@@ -95,7 +95,8 @@ describe("decodeInfer", () => {
   it.each(datatypes)("takes %s flat, nested and binary alike", (datatype) => {
     fc.assert(
       fc.property(tensorName, contentOf(datatype), (name, content) => {
-        const head = `"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${content.shape}]`;
+        const { shape } = content;
+        const head = `"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${shape}]`;
         const raw = Buffer.from(rawOf(content));
         const forms = [
           decode(`{"inputs":[{${head},"data":[${flatJson(content)}]}]}`),
