@@ -54,7 +54,8 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
   });
   const health = new ServerHealth(() => repository.allReady());
   const admission = new AdmissionGate({ entriesMax: queueEntriesMax, bytesMax: queueBytesMax });
-  const batcher = new Batcher({ clock: systemClock, executor, log });
+  const merging = settings.batching === "auto";
+  const batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const ports = { admission, clock: systemClock, dataplane, health, log, models: repository };
   const server: Server = {
@@ -76,6 +77,7 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
       health.refresh();
       systemClock.after(settleMs, () => {
         executor.grow();
+        if (settings.batching === "auto") void repository.judge();
         void edges.openGrpc();
       });
       log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });

@@ -74,6 +74,16 @@ export const settings = {
     summary: "threads of ONNX Runtime within one run",
     group: "Serving",
   }),
+  batching: setting({
+    flags: ["--batching"],
+    env: ["THAW_BATCHING"],
+    placeholder: "MODE",
+    parse: oneOf(["auto", "off"] as const),
+    fallback: "auto" as const,
+    fallbackText: "auto: where a model's rows are independent of each other",
+    summary: "auto or off: merge requests that wait for the same model into one run",
+    group: "Serving",
+  }),
   lingerMs: setting({
     flags: ["--linger"],
     env: ["THAW_LINGER"],

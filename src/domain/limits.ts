@@ -24,6 +24,9 @@ export const queueEntriesMax = 1_024;
 export const queueBytesMax = 256 * MiB;
 export const queueWaitMsMax = 10_000;
 export const requestMsMax = 300_000;
+export const batchRowsMax = 1_024;
+export const batchBytesMax = 32 * MiB;
+export const batchRunMsMax = 50;
 export const deadlineSweepMs = 10;
 
 /** Connections. */

@@ -60,7 +60,18 @@ export interface ModelMetadata {
   readonly versions: readonly number[];
   readonly platform: string;
   readonly signature: Signature;
+  readonly verdict: Verdict;
 }
+
+/**
+ * Whether the rows of a model's batches are independent of each other, so that requests may be
+ * merged. Known some moments after the load; until then requests run alone.
+ */
+export type Verdict =
+  | { readonly kind: "pending" }
+  | { readonly kind: "batchable" }
+  /** `reason` is fit for clients. */
+  | { readonly kind: "single"; readonly reason: string };
 
 /** A loaded version of a model. A new load of the same version is a new generation. */
 export interface LoadedModel {
@@ -69,6 +80,8 @@ export interface LoadedModel {
   readonly generation: number;
   readonly platform: string;
   readonly signature: Signature;
+  /** The only field that changes: from `pending` to what the probe found. */
+  verdict: Verdict;
 }
 
 /** Keeps a loaded model from being unloaded until it is released (exactly once). */

@@ -1,5 +1,5 @@
 import type { Call } from "./call.ts";
-import type { Lease, ModelMetadata, ModelName, Signature } from "./model.ts";
+import type { Lease, ModelMetadata, ModelName, Signature, Verdict } from "./model.ts";
 import type { InferRequest, InferResponse } from "./request.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -16,6 +16,8 @@ export interface Batch {
   readonly generation: number;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
+  /** Buffers of the inputs that are the batch's own, to be given away instead of copied. */
+  readonly buffers: readonly ArrayBuffer[];
 }
 
 /** Milliseconds that a run took: copying in, ONNX Runtime, copying out. */
@@ -65,6 +67,8 @@ export interface Executor {
   load(plan: LoadPlan): Promise<LoadOutcome>;
   /** Takes a generation out of every slot. No run of it may be under way. */
   unload(generation: number): Promise<void>;
+  /** Finds out whether the rows of a generation are independent. Never rejects. */
+  judge(generation: number): Promise<Verdict>;
   /** How many idle slots hold the generation. */
   freeSlots(generation: number): number;
   /** Runs on an idle slot that holds the generation. There must be one. Never rejects. */

@@ -7,7 +7,7 @@ import { requestMsMax } from "../domain/limits.ts";
 import { type ModelName, parseModelName, parseVersion, unknownModel } from "../domain/model.ts";
 import type { Admission, Dataplane, Health, Log, Models } from "../domain/ports.ts";
 import { decodeBody, encodeBody, headerLengthName } from "../protocol/v2/binary.ts";
-import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
+import { modelMetadataBody, serverMetadata } from "../protocol/v2/metadata.ts";
 import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
 import { binaryReply, errorReply, jsonReply, textReply } from "./reply.ts";
 
@@ -42,7 +42,7 @@ export function createApp(ports: HttpPorts): Hono<Env> {
   get("/v2", (c) => jsonReply(c, serverMetadata(ports.version)));
   get("/v2/models", (c) => jsonReply(c, { models: ports.models.names() }));
   for (const base of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
-    get(base, (c) => jsonReply(c, modelMetadata(ports.models.metadata(...target(c)))));
+    get(base, (c) => jsonReply(c, modelMetadataBody(ports.models.metadata(...target(c)))));
     get(`${base}/ready`, (c) => modelReady(c, ports));
     app.post(`${base}/infer`, (c) => infer(c, ports));
     app.all(`${base}/infer`, (c) => methodNotAllowed(c, "POST", ports.log));

@@ -19,7 +19,7 @@ export interface PlannedVersion {
 }
 
 export interface RepositoryPorts {
-  readonly executor: Pick<Executor, "load" | "unload">;
+  readonly executor: Pick<Executor, "load" | "unload" | "judge">;
   readonly log: Log;
   /** Some version changed its state. */
   readonly onChange: () => void;
@@ -41,6 +41,7 @@ export class Repository implements Models {
   readonly #ports: RepositoryPorts;
   readonly #models = new Map<ModelName, Map<number, Entry>>();
   #generations = 0;
+  #judging = false;
 
   constructor(ports: RepositoryPorts) {
     this.#ports = ports;
@@ -58,6 +59,24 @@ export class Repository implements Models {
     }
     this.#logReady(plan, outcome);
     entry.lifecycle.change({ kind: "ready", model: loadedModel(entry, outcome) });
+    if (this.#judging) await this.judge();
+  }
+
+  /**
+   * Finds out of every ready version whether its requests may be merged. Until this was called it
+   * waits: the probes are not to stand before the first answer.
+   */
+  async judge(): Promise<void> {
+    this.#judging = true;
+    for (const { lifecycle, plan, generation } of [...this.#entries()]) {
+      if (lifecycle.state.kind !== "ready" || lifecycle.state.model.verdict.kind !== "pending") {
+        continue;
+      }
+      const { model } = lifecycle.state;
+      model.verdict = await this.#ports.executor.judge(generation);
+      const { name, version } = plan;
+      this.#ports.log.write("info", "model judged", { model: name, version, ...model.verdict });
+    }
   }
 
   /** A generation is gone from every slot and does not come back. */
@@ -78,11 +97,11 @@ export class Repository implements Models {
 
   metadata(name: ModelName, version: string | undefined): ModelMetadata {
     const { lifecycle, plan } = this.#find(name, version);
-    const { platform, signature } = readyModel(lifecycle.state, plan);
+    const { platform, signature, verdict } = readyModel(lifecycle.state, plan);
     const versions = [...(this.#models.get(name) ?? [])]
       .filter(([, entry]) => entry.lifecycle.state.kind === "ready")
       .map(([number]) => number);
-    return { name, versions, platform, signature };
+    return { name, versions, platform, signature, verdict };
   }
 
   ready(name: ModelName, version: string | undefined): boolean {
@@ -175,8 +194,11 @@ function readyModel(state: ModelState, { name, version }: PlannedVersion): Loade
   );
 }
 
-function loadedModel(entry: Entry, outcome: Extract<LoadOutcome, { kind: "loaded" }>): LoadedModel {
+function loadedModel(
+  entry: Entry,
+  { platform, signature }: Extract<LoadOutcome, { kind: "loaded" }>,
+): LoadedModel {
   const { name, version } = entry.plan;
   const { generation } = entry;
-  return { name, version, generation, platform: outcome.platform, signature: outcome.signature };
+  return { name, version, generation, platform, signature, verdict: { kind: "pending" } };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { assert } from "../domain/error.ts";
 import { refillAttemptsMax, refillBackoffMs } from "../domain/limits.ts";
+import type { Verdict } from "../domain/model.ts";
 import type { Batch, Executor, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
 import { Slot } from "./slot.ts";
 
@@ -55,6 +56,14 @@ export class PiscinaExecutor implements Executor {
     for (const slot of others) this.#keep(this.#fill(slot, plan));
     this.#announce();
     return outcome;
+  }
+
+  async judge(generation: number): Promise<Verdict> {
+    const slot = this.#byLoad().find((one) => one.generations.has(generation));
+    if (slot === undefined) return { kind: "pending" };
+    const verdict = await slot.judge(generation);
+    this.#announce();
+    return verdict;
   }
 
   async unload(generation: number): Promise<void> {

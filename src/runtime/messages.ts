@@ -1,3 +1,4 @@
+import type { Verdict } from "../domain/model.ts";
 import type { Batch, LoadOutcome, LoadPlan, RunOutcome } from "../domain/ports.ts";
 
 /**
@@ -7,9 +8,14 @@ import type { Batch, LoadOutcome, LoadPlan, RunOutcome } from "../domain/ports.t
 export type Task =
   | ({ readonly kind: "load"; readonly threads: number } & LoadPlan)
   | { readonly kind: "unload"; readonly generation: number }
-  | ({ readonly kind: "run" } & Batch);
+  | { readonly kind: "judge"; readonly generation: number }
+  | ({ readonly kind: "run" } & Omit<Batch, "buffers">);
 
 /** A worker cannot report its own loss. */
 export type WorkerRunOutcome = Exclude<RunOutcome, { kind: "lost" }>;
 
-export type Reply = LoadOutcome | WorkerRunOutcome | { readonly kind: "unloaded" };
+export type Reply =
+  | LoadOutcome
+  | WorkerRunOutcome
+  | { readonly kind: "unloaded" }
+  | { readonly kind: "judged"; readonly verdict: Verdict };

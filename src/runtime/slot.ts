@@ -1,5 +1,6 @@
 import { Piscina } from "piscina";
 import { drainMsMax } from "../domain/limits.ts";
+import type { Verdict } from "../domain/model.ts";
 import type { Batch, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
 import type { Reply, Task } from "./messages.ts";
 
@@ -73,12 +74,24 @@ export class Slot {
 
   async run(batch: Batch): Promise<RunOutcome> {
     try {
-      const outcome = await this.#perform({ kind: "run", ...batch });
+      const { buffers, ...work } = batch;
+      const outcome = await this.#perform({ kind: "run", ...work }, buffers);
       const { kind } = outcome;
       if (kind === "done" || kind === "rejected" || kind === "failed") return outcome;
       throw unexpected("run", kind);
     } catch (error) {
       return { kind: "lost", detail: textOf(error) };
+    }
+  }
+
+  async judge(generation: number): Promise<Verdict> {
+    try {
+      const outcome = await this.#perform({ kind: "judge", generation });
+      if (outcome.kind === "judged") return outcome.verdict;
+      throw unexpected("judge", outcome.kind);
+    } catch (error) {
+      this.#options.log.write("warn", "probe failed", { slot: this.id, detail: textOf(error) });
+      return { kind: "single", reason: "its probe failed" };
     }
   }
 
@@ -98,10 +111,10 @@ export class Slot {
     await this.#pool.close();
   }
 
-  async #perform(task: Task): Promise<Reply> {
+  async #perform(task: Task, give: readonly ArrayBuffer[] = []): Promise<Reply> {
     this.#busy += 1;
     try {
-      return await this.#pool.run(task);
+      return await this.#pool.run(task, give.length === 0 ? {} : { transferList: [...give] });
     } finally {
       this.#busy -= 1;
     }

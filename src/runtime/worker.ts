@@ -8,6 +8,7 @@ import { FormatError } from "../formats/error.ts";
 import { lower } from "../formats/lower.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { createSession, fromOrt, toOrt } from "./session.ts";
+import { judgeRows } from "./verdict.ts";
 
 /** A worker's entry: holds sessions by generation, and does what it is told. Decides nothing. */
 
@@ -26,6 +27,10 @@ export async function perform(task: Task): Promise<Reply> {
       await sessions.get(task.generation)?.session.release();
       sessions.delete(task.generation);
       return { kind: "unloaded" };
+    case "judge": {
+      const { session, signature } = heldBy(task.generation);
+      return { kind: "judged", verdict: await judgeRows(session, signature) };
+    }
     case "run":
       return run(task);
     default:
@@ -79,13 +84,12 @@ function zeros({ name, datatype, shape }: TensorSpec): Tensor {
 }
 
 async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutcome> {
-  const loaded = sessions.get(task.generation);
-  assert(loaded !== undefined, `a run was sent to a worker without generation ${task.generation}`);
+  const { session } = heldBy(task.generation);
   const start = performance.now();
   try {
     const feeds = feedsOf(task.inputs);
     const ready = performance.now();
-    const results = await loaded.session.run(feeds, task.outputs);
+    const results = await session.run(feeds, task.outputs);
     const done = performance.now();
     const outputs = task.outputs.map((name) => outputOf(name, results));
     const times = {
@@ -98,6 +102,12 @@ async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutco
     const detail = nativeText(error);
     return { kind: causedByInput(detail) ? "rejected" : "failed", detail };
   }
+}
+
+function heldBy(generation: number): Loaded {
+  const loaded = sessions.get(generation);
+  assert(loaded !== undefined, `a task was sent to a worker without generation ${generation}`);
+  return loaded;
 }
 
 function feedsOf(inputs: readonly Tensor[]): Record<string, OrtTensor> {

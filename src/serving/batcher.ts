@@ -1,28 +1,37 @@
-import { cancelledError, deadlineError } from "../domain/call.ts";
+import { cancelledError } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { assert, ServingError } from "../domain/error.ts";
-import { deadlineSweepMs } from "../domain/limits.ts";
-import type { Executor, Log, RunOutcome } from "../domain/ports.ts";
+import { assert, type ServingError } from "../domain/error.ts";
+import { batchBytesMax, deadlineSweepMs } from "../domain/limits.ts";
+import type { Executor, Log } from "../domain/ports.ts";
+import { tensorBytes } from "../domain/tensor.ts";
+import { BatchCap } from "./cap.ts";
 import type { Entry } from "./entry.ts";
+import { lateness } from "./lateness.ts";
+import { mergeability } from "./merge.ts";
 import { EntryQueue } from "./queue.ts";
+import { BatchRunner } from "./runner.ts";
 
 export interface BatcherPorts {
   readonly clock: Clock;
   readonly executor: Executor;
   readonly log: Log;
+  /** Whether requests are merged at all. */
+  readonly merging: boolean;
 }
 
 /**
- * Brings waiting entries to free slots: once per turn of the event loop, one queue for each loaded
- * model, the queues in rotation. An entry that expired or was cancelled is never dispatched.
- *
- * `take` is where a batch is formed. Today it takes one entry; merging grows there and in `run`,
- * which splits the outcome over the batch's entries.
+ * Brings waiting entries to free slots: at the end of a turn of the event loop, without a timer.
+ * There is one queue for each kind of entry that may merge, and the queues take turns. While slots
+ * are free, what waits is split over them; an entry that expired or was cancelled is never
+ * dispatched.
  */
 export class Batcher {
   readonly #ports: BatcherPorts;
-  /** By generation; a queue exists while it has entries. The map's order is the rotation. */
-  readonly #queues = new Map<number, EntryQueue>();
+  readonly #runner: BatchRunner;
+  /** By key; a queue exists while it has entries. The map's order is the rotation. */
+  readonly #queues = new Map<string, EntryQueue>();
+  /** By generation: how many rows a batch may have. */
+  readonly #caps = new Map<number, BatchCap>();
   /** Dispatched entries whose answer is still owed. */
   readonly #running = new Set<Entry>();
   #flushScheduled = false;
@@ -30,6 +39,7 @@ export class Batcher {
 
   constructor(ports: BatcherPorts) {
     this.#ports = ports;
+    this.#runner = new BatchRunner(ports);
     ports.executor.onSlotFree(() => this.#scheduleFlush());
   }
 
@@ -40,16 +50,22 @@ export class Batcher {
   }
 
   submit(entry: Entry): void {
-    const { generation } = entry.model;
-    let queue = this.#queues.get(generation);
+    const verdict = this.#ports.merging ? entry.model.verdict : single;
+    Object.assign(entry, mergeability(entry, verdict));
+    let queue = this.#queues.get(entry.key);
     if (queue === undefined) {
-      queue = new EntryQueue();
-      this.#queues.set(generation, queue);
+      queue = new EntryQueue(entry.key, entry.model.generation);
+      this.#queues.set(entry.key, queue);
     }
     queue.push(entry);
     entry.call.onCancel(() => this.#abandon(entry, cancelledError()));
     this.#scheduleFlush();
     this.#scheduleSweep();
+  }
+
+  /** Forgets what was learned about a generation that is no longer loaded. */
+  forget(generation: number): void {
+    this.#caps.delete(generation);
   }
 
   #scheduleFlush(): void {
@@ -62,74 +78,86 @@ export class Batcher {
   }
 
   #flush(): void {
-    const { executor } = this.#ports;
     let dispatched = true;
     while (dispatched) {
       dispatched = false;
-      for (const [generation, queue] of [...this.#queues]) {
-        const free = executor.freeSlots(generation);
+      for (const queue of [...this.#queues.values()]) {
+        const free = this.#ports.executor.freeSlots(queue.generation);
         if (free === 0) continue;
         const batch = this.#take(queue, free);
         // To the end of the rotation, or out of it.
-        this.#queues.delete(generation);
-        if (queue.size > 0) this.#queues.set(generation, queue);
-        if (batch === undefined) continue;
+        this.#queues.delete(queue.key);
+        if (queue.size > 0) this.#queues.set(queue.key, queue);
+        if (batch.length === 0) continue;
         dispatched = true;
         void this.#run(batch);
       }
     }
   }
 
-  /** The next batch of a queue, after dropping what nobody waits for. */
-  #take(queue: EntryQueue, _freeSlots: number): Entry | undefined {
+  /**
+   * The next batch of a queue: its share of the waiting rows while other slots are free too, within
+   * the model's cap, but at least one whole entry.
+   */
+  #take(queue: EntryQueue, freeSlots: number): Entry[] {
     const now = this.#ports.clock.nowMs();
+    const share = Math.ceil(queue.rows / freeSlots);
+    const rowsMax = Math.min(this.#capOf(queue.generation).rows, share);
+    const batch: Entry[] = [];
+    let rows = 0;
+    let bytes = 0;
     for (const entry of queue) {
-      queue.remove(entry);
       const refusal = lateness(entry, now);
-      if (refusal === undefined) return entry;
-      entry.settle({ kind: "error", error: refusal });
+      if (refusal !== undefined) {
+        queue.remove(entry);
+        entry.settle({ kind: "error", error: refusal });
+        continue;
+      }
+      rows += entry.rows;
+      bytes += entry.inputs.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
+      const alone = entry.rows === 0 || rows > rowsMax || bytes > batchBytesMax;
+      if (alone && batch.length > 0) break;
+      queue.remove(entry);
+      batch.push(entry);
+      if (alone) break;
     }
-    return undefined;
+    return batch;
   }
 
-  async #run(entry: Entry): Promise<void> {
-    entry.dispatch();
-    this.#running.add(entry);
-    const { inputs, outputs, model } = entry;
-    const batch = { generation: model.generation, inputs, outputs };
-    const outcome = await this.#ports.executor.run(batch);
-    this.#running.delete(entry);
-    if (outcome.kind !== "done") this.#logFailure(entry, outcome);
-    this.#answer(entry, outcome);
-    entry.finish();
+  #capOf(generation: number): BatchCap {
+    let cap = this.#caps.get(generation);
+    if (cap === undefined) {
+      cap = new BatchCap();
+      this.#caps.set(generation, cap);
+    }
+    return cap;
+  }
+
+  async #run(batch: readonly Entry[]): Promise<void> {
+    for (const entry of batch) {
+      entry.dispatch();
+      this.#running.add(entry);
+    }
+    const ran = await this.#runner.run(batch);
+    if (ran !== undefined) {
+      const [first] = batch;
+      assert(first !== undefined, "an empty batch has run");
+      this.#capOf(first.model.generation).record(ran.rows, ran.ms);
+    }
+    for (const entry of batch) {
+      this.#running.delete(entry);
+      entry.finish();
+    }
     this.#scheduleFlush();
-  }
-
-  /** An entry that was abandoned has its answer; the late outcome is dropped. */
-  #answer(entry: Entry, outcome: RunOutcome): void {
-    if (outcome.kind !== "done") {
-      entry.settle({ kind: "error", error: runError(entry.model.name, outcome) });
-      return;
-    }
-    const late = lateness(entry, this.#ports.clock.nowMs(), "running");
-    if (late !== undefined) entry.settle({ kind: "error", error: late });
-    else entry.settle({ kind: "outputs", outputs: outcome.outputs });
-  }
-
-  #logFailure(entry: Entry, outcome: Exclude<RunOutcome, { kind: "done" }>): void {
-    const level = outcome.kind === "rejected" ? "debug" : "warn";
-    const { name, version } = entry.model;
-    const { kind, detail } = outcome;
-    this.#ports.log.write(level, "run failed", { model: name, version, kind, detail });
   }
 
   /** Answers an entry that still waits or runs. What runs goes on; its outcome is dropped. */
   #abandon(entry: Entry, error: ServingError): void {
     if (entry.state === "queued") {
-      const queue = this.#queues.get(entry.model.generation);
+      const queue = this.#queues.get(entry.key);
       assert(queue !== undefined, "a queued entry has no queue");
       queue.remove(entry);
-      if (queue.size === 0) this.#queues.delete(entry.model.generation);
+      if (queue.size === 0) this.#queues.delete(entry.key);
     }
     entry.settle({ kind: "error", error });
   }
@@ -154,44 +182,10 @@ export class Batcher {
       }
     }
     for (const entry of this.#running) {
-      const late = lateness(entry, now, "running");
+      const late = lateness(entry, now);
       if (late !== undefined) this.#abandon(entry, late);
     }
   }
 }
 
-/** Why an entry is no longer worth its run, or `undefined`. */
-function lateness(
-  entry: Entry,
-  nowMs: number,
-  stage: "queued" | "running" = "queued",
-): ServingError | undefined {
-  if (entry.call.cancelled) return cancelledError();
-  if (nowMs >= entry.call.deadlineMs) return deadlineError();
-  if (stage === "queued" && nowMs >= entry.queueUntilMs) {
-    return new ServingError(
-      "overloaded",
-      "Request timeout expired: it waited too long in the queue",
-    );
-  }
-  return undefined;
-}
-
-function runError(model: string, outcome: Exclude<RunOutcome, { kind: "done" }>): ServingError {
-  switch (outcome.kind) {
-    case "rejected":
-      return new ServingError(
-        "invalid-request",
-        `model '${model}' cannot compute these input values`,
-      );
-    case "failed":
-      return new ServingError("internal", `model '${model}' failed on this request`);
-    case "lost":
-      return new ServingError(
-        "worker-lost",
-        `the worker that ran this request of model '${model}' was lost; it may be sent again`,
-      );
-    default:
-      return outcome satisfies never;
-  }
-}
+const single = { kind: "single", reason: "merging is switched off" } as const;

@@ -20,6 +20,9 @@ export class Entry {
   readonly call: Call;
   /** Until when it may wait in the queue, on the clock's scale. */
   readonly queueUntilMs: number;
+  /** Which queue it waits in, and its rows; 0 where it runs alone (`serving/merge.ts`). */
+  key = "";
+  rows = 0;
   /** Neighbours in the queue; a queue of linked entries cancels in constant time. */
   previous: Entry | undefined;
   next: Entry | undefined;

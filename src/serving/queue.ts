@@ -3,9 +3,22 @@ import type { Entry } from "./entry.ts";
 
 /** First in, first out; any entry leaves in constant time. */
 export class EntryQueue {
+  readonly key: string;
+  readonly generation: number;
   #first: Entry | undefined;
   #last: Entry | undefined;
   #size = 0;
+  #rows = 0;
+
+  constructor(key: string, generation: number) {
+    this.key = key;
+    this.generation = generation;
+  }
+
+  /** Rows of all entries together. */
+  get rows(): number {
+    return this.#rows;
+  }
 
   get size(): number {
     return this.#size;
@@ -22,6 +35,7 @@ export class EntryQueue {
     else this.#last.next = entry;
     this.#last = entry;
     this.#size += 1;
+    this.#rows += entry.rows;
   }
 
   remove(entry: Entry): void {
@@ -33,6 +47,7 @@ export class EntryQueue {
     entry.previous = undefined;
     entry.next = undefined;
     this.#size -= 1;
+    this.#rows -= entry.rows;
   }
 
   *[Symbol.iterator](): Generator<Entry> {

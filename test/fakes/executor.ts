@@ -1,3 +1,4 @@
+import type { Verdict } from "../../src/domain/model.ts";
 import type { Batch, Executor, LoadOutcome, RunOutcome } from "../../src/domain/ports.ts";
 
 /** An executor whose runs end when the test says so; it holds every generation in every slot. */
@@ -12,6 +13,10 @@ export class FakeExecutor implements Executor {
 
   load(): Promise<LoadOutcome> {
     return Promise.resolve({ kind: "refused", reason: "a fake loads nothing" });
+  }
+
+  judge(): Promise<Verdict> {
+    return Promise.resolve({ kind: "pending" });
   }
 
   unload(): Promise<void> {

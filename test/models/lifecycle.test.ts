@@ -18,7 +18,8 @@ const loaded: LoadOutcome = {
 
 function repositoryOf(load: (plan: LoadPlan) => Promise<LoadOutcome>) {
   const changes: boolean[] = [];
-  const executor = { load, unload: () => Promise.resolve() };
+  const judge = () => Promise.resolve({ kind: "batchable" as const });
+  const executor = { load, judge, unload: () => Promise.resolve() };
   const repository: Repository = new Repository({
     executor,
     log: { write: () => {} },

@@ -39,7 +39,7 @@ async function serve(slots: number) {
   });
   close = () => executor.close();
   const repository: Repository = new Repository({ executor, log, onChange: () => {} });
-  const batcher = new Batcher({ clock: systemClock, executor, log });
+  const batcher = new Batcher({ clock: systemClock, executor, log, merging: true });
   const admission = new AdmissionGate({ entriesMax: 1_000, bytesMax: 1_000_000 });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   await repository.load({ name: model, version: 1, modelPath });

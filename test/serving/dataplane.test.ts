@@ -17,7 +17,14 @@ function modelOf(text: string, generation: number): LoadedModel {
   const spec = { name: "x", datatype: "UINT8" as const, shape: [-1] };
   const signature = { kind: "fixed" as const, inputs: [spec], outputs: [spec] };
   const name = parseModelName(text);
-  return { name, version: 1, generation, platform: "test", signature };
+  return {
+    name,
+    version: 1,
+    generation,
+    platform: "test",
+    signature,
+    verdict: { kind: "pending" },
+  };
 }
 
 let clock: FakeClock;
@@ -41,7 +48,7 @@ beforeEach(() => {
       },
     };
   };
-  const batcher = new Batcher({ clock, executor, log: silent });
+  const batcher = new Batcher({ clock, executor, log: silent, merging: true });
   dataplane = new ServingDataplane({ clock, models: { lease }, batcher });
 });
 

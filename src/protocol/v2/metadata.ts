@@ -1,4 +1,4 @@
-import type { ModelMetadata } from "../../domain/model.ts";
+import type { ModelMetadata, Verdict } from "../../domain/model.ts";
 import type { TensorSpec } from "../../domain/tensor.ts";
 
 /** Metadata of V2 (Open Inference Protocol, "Server Metadata" and "Model Metadata"). */
@@ -23,6 +23,19 @@ export interface ModelMetadataMessage {
   readonly platform: string;
   readonly inputs: readonly TensorMetadata[];
   readonly outputs: readonly TensorMetadata[];
+}
+
+/** REST's answer alone: MLServer's clients expect something else in gRPC's field of this name. */
+export interface ModelMetadataBody extends ModelMetadataMessage {
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+export function modelMetadataBody(model: ModelMetadata): ModelMetadataBody {
+  return { ...modelMetadata(model), properties: { batching: verdictText(model.verdict) } };
+}
+
+function verdictText(verdict: Verdict): string {
+  return verdict.kind === "single" ? `single: ${verdict.reason}` : verdict.kind;
 }
 
 export interface TensorMetadata {

@@ -1,0 +1,96 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lastLine, run } from "./program.ts";
+
+/**
+ * Clients that are not made of npm packages, each installed into a folder of its own. An
+ * installation is used again as long as its marker, which is written last, says the same.
+ */
+
+const root = join(import.meta.dirname, "../..");
+const cache = join(root, "node_modules/.cache/thaw-clients");
+const installMsMax = 300_000;
+const markerFile = "installed.txt";
+
+export interface Installed {
+  readonly program: string;
+  /** Name and version, to be printed. */
+  readonly version: string;
+}
+
+/** A virtual environment with a package. Rejects with the reason why there is none. */
+export async function installPython(
+  name: string,
+  requirements: readonly string[],
+): Promise<Installed> {
+  const folder = join(cache, name);
+  const program = join(folder, "bin/python");
+  const { stdout: python } = await succeed("python3", ["--version"]);
+  // The folder is part of it because a virtual environment cannot be moved.
+  await once(folder, [folder, python.trim(), ...requirements], async () => {
+    await succeed("python3", ["-m", "venv", folder]);
+    const pip = ["-m", "pip", "install", "--quiet", "--retries", "2", "--no-input"];
+    await succeed(program, [...pip, "--disable-pip-version-check", ...requirements]);
+  });
+  const query = `from importlib.metadata import version; print(version("${name}"))`;
+  const { stdout } = await succeed(program, ["-c", query]);
+  return { program, version: `${name} ${stdout.trim()}` };
+}
+
+const grpcurlModule = "github.com/fullstorydev/grpcurl";
+
+/** grpcurl, built by the Go on this machine. Rejects with the reason why there is none. */
+export async function installGrpcurl(): Promise<Installed> {
+  const folder = join(cache, "grpcurl");
+  const program = join(folder, "grpcurl");
+  const { stdout: go } = await succeed("go", ["version"]);
+  await once(folder, [go.trim(), grpcurlModule], async () => {
+    await succeed("go", ["install", `${grpcurlModule}/cmd/grpcurl@latest`], { GOBIN: folder });
+  });
+  // `grpcurl --version` knows its version only in the releases that its authors build.
+  const { stdout } = await succeed("go", ["version", "-m", program]);
+  return { program, version: `grpcurl ${/\bmod\s+\S+\s+(\S+)/.exec(stdout)?.[1] ?? "unknown"}` };
+}
+
+/** The curl on this machine, and what it can do. */
+export async function findCurl() {
+  const { stdout } = await succeed("curl", ["--version"]);
+  const [version = "curl unknown", major] = /^curl (\d+)\.\S+/.exec(stdout) ?? [];
+  const http2 = /^Features:.*\bHTTP2\b/m.test(stdout);
+  // curl 7.88 fails on the second request over such a connection (fixed by curl#10643).
+  return { program: "curl", version, http2, http2Reuse: http2 && Number(major) >= 8 };
+}
+
+async function once(
+  folder: string,
+  contents: readonly string[],
+  install: () => Promise<void>,
+): Promise<void> {
+  const marker = join(folder, markerFile);
+  const text = `${contents.join("\n")}\n`;
+  if (read(marker) === text) return;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  await install();
+  writeFileSync(marker, text);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // Not there, or not readable: installed anew either way.
+    return undefined;
+  }
+}
+
+async function succeed(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) {
+  const ended = await run(command, args, { timeoutMs: installMsMax, env });
+  if (ended.code === 0) return ended;
+  const reason = lastLine(ended.stderr) || lastLine(ended.stdout) || `exit code ${ended.code}`;
+  throw new Error(reason);
+}
