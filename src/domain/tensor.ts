@@ -46,8 +46,8 @@ export function elementCount(shape: readonly number[], name: string): number {
     else count *= dim;
     if (count > elementsMax) {
       throw invalid(
-        `shape [${shape.join(",")}] of '${clip(name)}' causes total element count to exceed maximum` +
-          ` size of ${elementsMax}`,
+        `shape [${shape.join(",")}] of '${clip(name)}' causes total element count to exceed ` +
+          `maximum size of ${elementsMax}`,
       );
     }
   }

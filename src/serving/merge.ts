@@ -83,8 +83,8 @@ function joinBytes(parts: readonly (Tensor | undefined)[]): Uint8Array<ArrayBuff
 }
 
 /**
- * Each entry's outputs, by its rows; `undefined` where some output does not have as many rows as the
- * batch, so that nobody can say whose they are.
+ * Each entry's outputs, by its rows; `undefined` where some output does not have as many rows as
+ * the batch, so that nobody can say whose they are.
  */
 export function split(
   outputs: readonly Tensor[],

@@ -21,9 +21,9 @@ export interface Ran {
 type Failed = Exclude<RunOutcome, { kind: "done" }>;
 
 /**
- * Runs a batch and answers each of its entries. A batch that fails is run again as singles, once, on
- * the slot that it has: only the entry that cannot be computed gets an error. Not after a lost
- * worker: any of them may be what killed it.
+ * Runs a batch and answers each of its entries. A batch that fails is run again as singles, once,
+ * on the slot that it has: only the entry that cannot be computed gets an error. Not after a lost
+ * worker, since one of them may have killed it.
  */
 export class BatchRunner {
   readonly #ports: RunnerPorts;
