@@ -7,8 +7,11 @@ export class FakeExecutor implements Executor {
   #free: number;
   readonly #listeners: (() => void)[] = [];
 
-  constructor(slots: number) {
+  readonly #onRun: (batch: Batch) => void;
+
+  constructor(slots: number, onRun: (batch: Batch) => void = () => {}) {
     this.#free = slots;
+    this.#onRun = onRun;
   }
 
   load(): Promise<LoadOutcome> {
@@ -34,6 +37,7 @@ export class FakeExecutor implements Executor {
   run(batch: Batch): Promise<RunOutcome> {
     if (this.#free === 0) throw new Error("no slot is free");
     this.#free -= 1;
+    this.#onRun(batch);
     return new Promise((resolve) => {
       this.runs.push({
         batch,
