@@ -2,16 +2,16 @@ import { batchRowsMax, batchRunMsMax } from "../domain/limits.ts";
 
 /** A run of twice the rows has to be at least this much cheaper per row. */
 const gainWanted = 0.9;
-/** Runs of a size before its average counts. */
+/** Runs of a size before its time counts. */
 const samplesWanted = 3;
-/** Weight of the newest run in the average. */
-const newest = 0.25;
+/** The best time of a size fades by this much a run, so that it follows a machine that slows. */
+const fading = 1.02;
 /** A size that did not pay is tried again after this many runs: load and machine change. */
 const retryAfterRuns = 500;
 
 interface Size {
   samples: number;
-  averageMs: number;
+  bestMs: number;
 }
 
 /**
@@ -39,7 +39,8 @@ export class BatchCap {
   record(rows: number, ms: number): void {
     const exponent = Math.floor(Math.log2(rows));
     const size = this.#size(exponent);
-    size.averageMs += (ms - size.averageMs) * (size.samples === 0 ? 1 : newest);
+    // The best, not the mean: noise only ever makes a run longer.
+    size.bestMs = size.samples === 0 ? ms : Math.min(size.bestMs * fading, ms);
     size.samples += 1;
     this.#runsSinceRefusal += 1;
     if (exponent === this.#exponent) this.#judge(size);
@@ -48,7 +49,7 @@ export class BatchCap {
   #size(exponent: number): Size {
     let size = this.#sizes[exponent];
     if (size === undefined) {
-      size = { samples: 0, averageMs: 0 };
+      size = { samples: 0, bestMs: 0 };
       this.#sizes[exponent] = size;
     }
     return size;
@@ -64,7 +65,7 @@ export class BatchCap {
       this.#runsSinceRefusal = 0;
       return;
     }
-    if (this.rows === this.#rowsMax || size.averageMs * 2 > batchRunMsMax) return;
+    if (this.rows === this.#rowsMax || size.bestMs * 2 > batchRunMsMax) return;
     const retry = this.#runsSinceRefusal >= retryAfterRuns;
     if (this.#exponent + 1 !== this.#refused || retry) this.#exponent += 1;
   }
@@ -72,7 +73,7 @@ export class BatchCap {
   #pays(size: Size): boolean {
     const smaller = this.#sizes[this.#exponent - 1];
     if (smaller === undefined) return true;
-    if (size.averageMs > batchRunMsMax) return false;
-    return smaller.samples === 0 || size.averageMs / 2 <= gainWanted * smaller.averageMs;
+    if (size.bestMs > batchRunMsMax) return false;
+    return smaller.samples === 0 || size.bestMs / 2 <= gainWanted * smaller.bestMs;
   }
 }
