@@ -3,12 +3,20 @@ import { programVersion, protoFolder, workerFile } from "./config/program.ts";
 import type { ServeConfig, Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
 import {
+  bodyBytesPerMsMin,
+  bodyMsBase,
   connectionCheckMs,
   connectionsMax,
+  frameBytesMin,
+  framesBase,
   headersMsMax,
+  memorySampleMs,
   prefaceMsMax,
   queueBytesMax,
   queueEntriesMax,
+  runCheckMs,
+  runMsMax,
+  stalledReaderMsMax,
   workerHeapMiBMax,
 } from "./domain/limits.ts";
 import type { Log } from "./domain/ports.ts";
@@ -16,15 +24,18 @@ import type { GrpcEdge } from "./grpc/server.ts";
 import type { GrpcPorts } from "./grpc/service.ts";
 import type { HttpEdge } from "./http/server.ts";
 import { ServerHealth } from "./models/health.ts";
-import { LoadError, Repository } from "./models/repository.ts";
-import { parseSource, planFolder, planSource } from "./models/sources.ts";
+import { Repository } from "./models/repository.ts";
+import { planAll } from "./models/sources.ts";
 import type { Port } from "./net/port.ts";
+import type { Streams } from "./net/streams.ts";
 import { PiscinaExecutor } from "./runtime/executor.ts";
 import { AdmissionGate } from "./serving/admission.ts";
 import { Batcher } from "./serving/batcher.ts";
 import { ServingDataplane } from "./serving/dataplane.ts";
+import { type Pressure, pressureOf } from "./serving/pressure.ts";
 import type { Stoppable } from "./shutdown.ts";
 import { listFiles } from "./storage/file.ts";
+import { limitBytes, residentBytes } from "./telemetry/memory.ts";
 
 /** The server's object graph. The only file that sees every layer. */
 export interface Server extends Stoppable {
@@ -32,13 +43,10 @@ export interface Server extends Stoppable {
   start(sources: readonly string[]): Promise<void>;
 }
 
-/** The folder whose models are served when no source is given. */
-const modelsFolder = "models";
-
 /** The first requests after a start have the CPU before further workers and gRPC are made. */
 const settleMs = 250;
 
-export function composeServer({ settings }: ServeConfig, log: Log): Server {
+export function composeServer({ settings, given }: ServeConfig, log: Log): Server {
   const executor = new PiscinaExecutor({
     slots: settings.workers ?? availableParallelism(),
     threads: settings.threads,
@@ -64,11 +72,14 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
     executor,
     edges: undefined,
     start: async (sources) => {
-      const plans = await planSources(sources, settings);
+      const plans = await planAll(sources, settings.modelName, listFiles);
       const loads = Promise.all(plans.map((plan) => repository.load(plan)));
       // What follows is done while the worker boots and loads.
       await import("./runtime/ort.ts");
-      const [edges] = await Promise.all([createEdges(ports, settings), loads]);
+      const [edges] = await Promise.all([
+        createEdges(ports, settings, portNumbers(settings, given)),
+        loads,
+      ]);
       if (health.draining) return;
       await edges.port.open();
       server.edges = edges;
@@ -80,10 +91,41 @@ export function composeServer({ settings }: ServeConfig, log: Log): Server {
         if (settings.batching === "auto") void repository.judge();
         void edges.openGrpc();
       });
+      guard({ admission, edges, executor, health, log });
       log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
     },
   };
   return server;
+}
+
+interface Guarded {
+  readonly admission: AdmissionGate;
+  readonly edges: Edges;
+  readonly executor: PiscinaExecutor;
+  readonly health: ServerHealth;
+  readonly log: Log;
+}
+
+/** Watches memory, and for runs that do not end, until the process does. */
+function guard({ admission, edges, executor, health, log }: Guarded): void {
+  const limit = limitBytes();
+  let last: Pressure = "none";
+  const sample = () => {
+    const pressure = pressureOf(residentBytes(), limit);
+    admission.refuse(pressure !== "none");
+    edges.port.accept(pressure !== "close");
+    if (pressure === "shed" || pressure === "close") edges.shed();
+    if (pressure !== last) log.write("warn", "memory pressure", { pressure, limit });
+    last = pressure;
+  };
+  if (limit > 0) setInterval(sample, memorySampleMs).unref();
+  const look = () => {
+    const ms = executor.longestRunMs();
+    if (ms <= runMsMax || !health.live()) return;
+    health.stick();
+    log.write("error", "a run does not end; the server is not live", { ms });
+  };
+  setInterval(look, runCheckMs).unref();
 }
 
 type EdgePorts = Parameters<typeof import("./http/server.ts")["createHttpEdge"]>[0];
@@ -95,6 +137,7 @@ type EdgePorts = Parameters<typeof import("./http/server.ts")["createHttpEdge"]>
 async function createEdges(
   inner: Omit<EdgePorts, "requestBytesMax" | "version">,
   settings: Settings,
+  numbers: readonly number[],
 ): Promise<Edges> {
   const [{ createHttpEdge }, { Port }] = await Promise.all([
     import("./http/server.ts"),
@@ -103,64 +146,70 @@ async function createEdges(
   const { requestBytesMax } = settings;
   const version = programVersion();
   const { http1, listener } = createHttpEdge({ ...inner, requestBytesMax, version });
-  let grpc: Promise<GrpcEdge> | undefined;
+  let grpc: Promise<SharedGrpc> | undefined;
   const openGrpc = () => {
     grpc ??= createGrpc({ ...inner, protoFolder, version }, requestBytesMax, listener);
     return grpc;
   };
   const port = new Port({
     host: settings.host,
-    ports: portNumbers(settings),
+    ports: numbers,
     http1,
     http2: async () => (await openGrpc()).http2,
-    limits: { connectionsMax, prefaceMsMax, headersMsMax, checkMs: connectionCheckMs },
+    limits: {
+      connectionsMax,
+      prefaceMsMax,
+      headersMsMax,
+      stalledReaderMsMax,
+      checkMs: connectionCheckMs,
+    },
   });
-  return { port, openGrpc, closeGrpc: async () => (await grpc)?.close() };
+  const shed = () => {
+    port.shed();
+    void grpc?.then(({ streams }) => streams.shed());
+  };
+  return { port, openGrpc, shed, closeGrpc: async () => (await grpc)?.close() };
 }
 
 interface Edges {
   readonly port: Port;
-  readonly openGrpc: () => Promise<GrpcEdge>;
+  readonly openGrpc: () => Promise<SharedGrpc>;
+  /** Ends the requests that hold the most memory, one of each version of HTTP. */
+  readonly shed: () => void;
   readonly closeGrpc: () => Promise<void>;
+}
+
+interface SharedGrpc extends GrpcEdge {
+  readonly streams: Streams;
 }
 
 async function createGrpc(
   ports: GrpcPorts,
   requestBytesMax: number,
   rest: HttpEdge["listener"],
-): Promise<GrpcEdge> {
-  const [{ createGrpcEdge }, { shareStreams }] = await Promise.all([
+): Promise<SharedGrpc> {
+  const [{ createGrpcEdge }, { Streams }] = await Promise.all([
     import("./grpc/server.ts"),
     import("./net/streams.ts"),
   ]);
   const edge = createGrpcEdge(ports, requestBytesMax);
-  shareStreams(edge.http2, rest);
-  return edge;
+  const streams = new Streams({
+    framesBase,
+    frameBytesMin,
+    bodyMsBase,
+    bodyBytesPerMsMin,
+    stalledReaderMsMax,
+    checkMs: connectionCheckMs,
+  });
+  streams.share(edge.http2, rest);
+  return { ...edge, streams };
 }
 
 /** The port, and those that KServe's spellings name; the default only where none is given. */
-function portNumbers({ port, httpPort, grpcPort }: Settings): number[] {
+function portNumbers(
+  { port, httpPort, grpcPort }: Settings,
+  given: ServeConfig["given"],
+): number[] {
   const extra = [httpPort, grpcPort].filter((number) => number !== undefined);
-  return extra.length > 0 && port === 8080 ? extra : [port, ...extra];
-}
-
-async function planSources(sources: readonly string[], { modelName }: Settings) {
-  if (sources.length === 0) {
-    const plans = await planFolder(modelsFolder, listFiles).catch((error: unknown) => {
-      if (error instanceof LoadError) return [];
-      throw error;
-    });
-    if (plans.length > 0) return plans;
-    throw new LoadError(
-      "nothing to serve: give a model file or folder as SOURCE (thaw serve NAME=PATH), or put " +
-        `models into ./${modelsFolder}`,
-    );
-  }
-  const plans = await Promise.all(
-    sources.map((text) => planSource(parseSource(text), modelName, listFiles)),
-  );
-  const names = plans.map(([first]) => first?.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return plans.flat();
-  throw new LoadError(`two sources have the name '${twice}'; give each a name: NAME=PATH`);
+  return extra.length > 0 && !given.has("port") ? extra : [port, ...extra];
 }

@@ -38,6 +38,11 @@ export const bodyMsBase = 30_000;
 export const bodyBytesPerMsMin = (64 * KiB) / 1_000;
 export const discardMsMax = 1_000;
 export const keepAliveMs = 65_000;
+/** Without any progress of a reader of an answer. */
+export const stalledReaderMsMax = 30_000;
+/** DATA frames of a stream: a base, and one more for each so many bytes. */
+export const framesBase = 65_536;
+export const frameBytesMin = 16;
 export const connectionCheckMs = 1_000;
 export const connectionsMax = 1_024;
 export const streamsPerConnectionMax = 1_024;
@@ -51,6 +56,16 @@ export const drainMsMax = 25_000;
 export const workerHeapMiBMax = 512;
 export const refillAttemptsMax = 5;
 export const refillBackoffMs = 500;
+
+/** Memory, as shares of the container's limit (`serving/pressure.ts`). */
+export const memoryRefuseShare = 0.85;
+export const memoryShedShare = 0.9;
+export const memoryCloseShare = 0.95;
+export const memorySampleMs = 100;
+
+/** Longer runs cannot be ended; the server says that it is not alive. */
+export const runMsMax = 60_000;
+export const runCheckMs = 1_000;
 
 /** Logs. */
 export const logLineBytesMax = 8 * KiB;

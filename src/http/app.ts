@@ -32,7 +32,12 @@ export function createApp(ports: HttpPorts): Hono<Env> {
     app.get(path, answer);
     app.all(path, (context) => methodNotAllowed(context, "GET, HEAD", ports.log));
   };
-  get("/v2/health/live", (c) => jsonReply(c, { live: ports.health.live() }));
+  get("/v2/health/live", (c) => {
+    const live = ports.health.live();
+    return c.body(JSON.stringify({ live }), live ? 200 : 503, {
+      "content-type": "application/json",
+    });
+  });
   get("/v2/health/ready", (c) => {
     const ready = ports.health.ready();
     return c.body(JSON.stringify({ ready }), ready ? 200 : 503, {

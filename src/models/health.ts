@@ -8,6 +8,7 @@ export class ServerHealth implements Health {
   readonly #listeners = new Set<(ready: boolean) => void>();
   readonly #allReady: () => boolean;
   #draining = false;
+  #stuck = false;
   #was = false;
 
   constructor(allReady: () => boolean) {
@@ -15,7 +16,12 @@ export class ServerHealth implements Health {
   }
 
   live(): boolean {
-    return true;
+    return !this.#stuck;
+  }
+
+  /** A run has gone past its maximum: nothing but a restart ends it. */
+  stick(): void {
+    this.#stuck = true;
   }
 
   ready(): boolean {

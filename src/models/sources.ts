@@ -27,6 +27,37 @@ export interface FoundSource {
 
 export type ListSource = (uri: string) => Promise<FoundSource>;
 
+/** The folder whose models are served when no source is given. */
+const modelsFolder = "models";
+
+/** All versions to serve. Rejects with LoadError where there are none, or two of one name. */
+export async function planAll(
+  sources: readonly string[],
+  fallbackName: string | undefined,
+  list: ListSource,
+): Promise<PlannedVersion[]> {
+  if (sources.length === 0) return planDefault(list);
+  const plans = await Promise.all(
+    sources.map((text) => planSource(parseSource(text), fallbackName, list)),
+  );
+  const names = plans.map(([first]) => first?.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return plans.flat();
+  throw new LoadError(`two sources have the name '${twice}'; give each a name: NAME=PATH`);
+}
+
+async function planDefault(list: ListSource): Promise<PlannedVersion[]> {
+  const plans = await planFolder(modelsFolder, list).catch((error: unknown) => {
+    if (error instanceof LoadError) return [];
+    throw error;
+  });
+  if (plans.length > 0) return plans;
+  throw new LoadError(
+    "nothing to serve: give a model file or folder as SOURCE (thaw serve NAME=PATH), or put " +
+      `models into ./${modelsFolder}`,
+  );
+}
+
 /** The versions that a named source serves. Rejects with LoadError naming the source. */
 export async function planSource(
   source: Source,

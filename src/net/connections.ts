@@ -5,6 +5,8 @@ import type { HttpVersion } from "./sniff.ts";
 export interface ConnectionLimits {
   readonly prefaceMsMax: number;
   readonly headersMsMax: number;
+  /** Until a reader that takes nothing of its answer is let go. */
+  readonly stalledReaderMsMax: number;
   readonly checkMs: number;
 }
 
@@ -16,6 +18,9 @@ interface Connection {
   bytesAtRest: number;
   /** Since when something is awaited: the first bytes, or the rest of some headers. */
   waitingSinceMs: number | undefined;
+  /** How much of its answers the client had taken, and when that last grew. */
+  bytesTaken: number;
+  takenAtMs: number;
 }
 
 const timeoutAnswer = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
@@ -32,7 +37,14 @@ export class Connections {
 
   add(socket: Socket): void {
     const waitingSinceMs = performance.now();
-    this.#open.set(socket, { version: undefined, requests: 0, bytesAtRest: 0, waitingSinceMs });
+    this.#open.set(socket, {
+      version: undefined,
+      requests: 0,
+      bytesAtRest: 0,
+      waitingSinceMs,
+      bytesTaken: 0,
+      takenAtMs: waitingSinceMs,
+    });
     socket.once("close", () => this.#open.delete(socket));
     this.#timer ??= setInterval(() => this.#check(), this.#limits.checkMs).unref();
   }
@@ -68,6 +80,19 @@ export class Connections {
     }
   }
 
+  /** Ends the HTTP/1.1 connection that has brought the most for the request under way. */
+  shed(): void {
+    let largest: Socket | undefined;
+    let bytes = 0;
+    for (const [socket, connection] of this.#open) {
+      const brought = socket.bytesRead - connection.bytesAtRest;
+      if (connection.version !== "http1" || connection.requests === 0 || brought <= bytes) continue;
+      largest = socket;
+      bytes = brought;
+    }
+    largest?.destroy();
+  }
+
   destroy(): void {
     for (const socket of this.#open.keys()) socket.destroy();
   }
@@ -80,6 +105,10 @@ export class Connections {
   #check(): void {
     const now = performance.now();
     for (const [socket, connection] of this.#open) {
+      if (this.#stalled(socket, connection, now)) {
+        socket.destroy();
+        continue;
+      }
       const { version, requests, bytesAtRest } = connection;
       if (version === "http2" || requests > 0) continue;
       if (socket.bytesRead > bytesAtRest) connection.waitingSinceMs ??= now;
@@ -91,5 +120,16 @@ export class Connections {
       socket.destroySoon();
     }
     if (this.#open.size === 0) this.stop();
+  }
+
+  /** Bytes are ready for the client, and it has long taken none. */
+  #stalled(socket: Socket, connection: Connection, now: number): boolean {
+    const taken = socket.bytesWritten - socket.writableLength;
+    if (socket.writableLength === 0 || taken !== connection.bytesTaken) {
+      connection.bytesTaken = taken;
+      connection.takenAtMs = now;
+      return false;
+    }
+    return now - connection.takenAtMs >= this.#limits.stalledReaderMsMax;
   }
 }

@@ -20,6 +20,8 @@ export interface PortLimits {
   readonly prefaceMsMax: number;
   /** Until the headers of a request are complete, from its first byte. */
   readonly headersMsMax: number;
+  /** Until a reader that takes nothing of its answer is let go. */
+  readonly stalledReaderMsMax: number;
   readonly checkMs: number;
 }
 
@@ -33,6 +35,7 @@ export class Port {
   readonly #connections: Connections;
   readonly #servers: Server[] = [];
   #draining = false;
+  #accepting = true;
 
   constructor(options: PortOptions) {
     this.#options = options;
@@ -63,6 +66,16 @@ export class Port {
     });
   }
 
+  /** Whether new connections are taken; those that come meanwhile are dropped. */
+  accept(yes: boolean): void {
+    this.#accepting = yes;
+  }
+
+  /** Ends the HTTP/1.1 connection that has brought the most without an answer to it. */
+  shed(): void {
+    this.#connections.shed();
+  }
+
   /** From now on every HTTP/1.1 answer closes its connection. */
   drain(): void {
     this.#draining = true;
@@ -83,6 +96,10 @@ export class Port {
   }
 
   #accept(socket: Socket): void {
+    if (!this.#accepting) {
+      socket.destroy();
+      return;
+    }
     this.#connections.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("end", () => this.#connections.ended(socket));

@@ -87,6 +87,12 @@ export class PiscinaExecutor implements Executor {
     return outcome;
   }
 
+  /** How long the longest run that is under way has taken, in ms; 0 without one. */
+  longestRunMs(): number {
+    const now = performance.now();
+    return Math.max(0, ...this.#slots.map(({ runningSinceMs }) => now - (runningSinceMs ?? now)));
+  }
+
   /** Waits for loads and runs, then ends the threads. */
   async close(): Promise<void> {
     this.#closing.abort();

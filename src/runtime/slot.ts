@@ -28,6 +28,7 @@ export class Slot {
   readonly generations = new Set<number>();
   #busy = 0;
   #closing = false;
+  #runningSinceMs: number | undefined;
   readonly #options: SlotOptions;
   readonly #pool: Piscina<Task, Reply>;
 
@@ -50,7 +51,24 @@ export class Slot {
     this.#pool.on("error", (error) => {
       options.log.write("error", "worker error", { slot: this.id, error });
     });
-    this.#pool.on("workerDestroy", () => this.#lost());
+    // Piscina tells before it has taken the worker out of its list, so that a task that is posted at
+    // once goes to the dead one. It tells of an uncaught error, while the thread still has its id,
+    // and then once more of its exit, when the id is −1; of other exits it tells once.
+    let exitsToCome = 0;
+    this.#pool.on("workerDestroy", ({ id }: { readonly id: number }) => {
+      if (id !== -1) exitsToCome += 1;
+      else if (exitsToCome > 0) {
+        exitsToCome -= 1;
+        return;
+      }
+      this.generations.clear();
+      setImmediate(() => this.#lost());
+    });
+  }
+
+  /** Since when the run that is under way has been; `undefined` without one. */
+  get runningSinceMs(): number | undefined {
+    return this.#runningSinceMs;
   }
 
   get idle(): boolean {
@@ -75,12 +93,15 @@ export class Slot {
   async run(batch: Batch): Promise<RunOutcome> {
     try {
       const { buffers, ...work } = batch;
+      this.#runningSinceMs = performance.now();
       const outcome = await this.#perform({ kind: "run", ...work }, buffers);
       const { kind } = outcome;
       if (kind === "done" || kind === "rejected" || kind === "failed") return outcome;
       throw unexpected("run", kind);
     } catch (error) {
       return { kind: "lost", detail: textOf(error) };
+    } finally {
+      this.#runningSinceMs = undefined;
     }
   }
 
@@ -105,9 +126,17 @@ export class Slot {
     }
   }
 
-  /** Ends the thread once its tasks are done. */
+  /**
+   * Ends the thread once its tasks are done. A worker that is still booting loads ONNX Runtime; one
+   * more task, however small, waits until it has.
+   */
   async close(): Promise<void> {
     this.#closing = true;
+    try {
+      await this.#perform({ kind: "unload", generation: -1 });
+    } catch (error) {
+      this.#options.log.write("debug", "close", { slot: this.id, detail: textOf(error) });
+    }
     await this.#pool.close();
   }
 
@@ -121,7 +150,6 @@ export class Slot {
   }
 
   #lost(): void {
-    this.generations.clear();
     if (!this.#closing) this.#options.onLost();
   }
 }

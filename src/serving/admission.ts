@@ -16,6 +16,7 @@ export class AdmissionGate implements Admission {
   #entries = 0;
   #bytes = 0;
   #closed = false;
+  #memoryFull = false;
   #whenEmpty: (() => void) | undefined;
 
   constructor(limits: AdmissionLimits) {
@@ -32,6 +33,9 @@ export class AdmissionGate implements Admission {
 
   acquire(bytes: number): Permit {
     if (this.#closed) throw new ServingError("shutting-down", "the server is shutting down");
+    if (this.#memoryFull) {
+      throw new ServingError("overloaded", "Exceeds maximum queue size: the memory is full");
+    }
     if (this.#entries >= this.#limits.entriesMax) throw this.#full("requests");
     this.#grow(bytes);
     this.#entries += 1;
@@ -40,6 +44,11 @@ export class AdmissionGate implements Admission {
       (delta) => this.#grow(delta),
       (held) => this.#free(held),
     );
+  }
+
+  /** While memory is short every request is refused. */
+  refuse(memoryFull: boolean): void {
+    this.#memoryFull = memoryFull;
   }
 
   /** From now on every request is refused. Resolves when the last permit has come back. */

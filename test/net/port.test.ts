@@ -11,6 +11,7 @@ const limits: PortLimits = {
   connectionsMax: 4,
   prefaceMsMax: 150,
   headersMsMax: 150,
+  stalledReaderMsMax: 300,
   checkMs: 25,
 };
 
@@ -133,6 +134,41 @@ describe("one port", () => {
     expect(await closed(client())).toBe("");
     expect(sockets.filter((socket) => socket.destroyed)).toEqual([]);
     for (const socket of sockets) socket.destroy();
+  });
+
+  it("ends a connection whose reader takes nothing of a large answer", async () => {
+    plain.removeAllListeners("request");
+    plain.on("request", (_, reply) => reply.end(Buffer.alloc(64_000_000)));
+    const socket = client();
+    socket.write(get);
+    socket.pause();
+    const over = new Promise((resolve) =>
+      plain.once("connection", (own) => own.once("close", resolve)),
+    );
+    await over;
+    socket.destroy();
+  });
+
+  it("takes no connection while it is told to take none", async () => {
+    port.accept(false);
+    expect(await closed(client())).toBe("");
+    port.accept(true);
+    expect((await http1(number(), { path: "/" })).text).toBe("one");
+  });
+
+  it("sheds the connection that brings the most", async () => {
+    plain.removeAllListeners("request");
+    plain.on("request", (request) => request.resume());
+    const [small, large] = [client(), client()];
+    const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+    small.write(`${head}x`);
+    large.write(`${head}${"x".repeat(10_000)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const over = closed(large);
+    port.shed();
+    await over;
+    expect(small.destroyed).toBe(false);
+    small.destroy();
   });
 
   it("closes each connection after its answer once it drains", async () => {

@@ -108,6 +108,16 @@ describe("the executor", () => {
     expect(await infer(1)).toBe(2);
   });
 
+  it("knows how long its longest run has taken", async () => {
+    const { executor, infer } = await serve(1);
+    expect(executor.longestRunMs()).toBe(0);
+    const run = infer(-4);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(executor.longestRunMs()).toBeGreaterThan(10);
+    expect(await run).toBe(-3);
+    expect(executor.longestRunMs()).toBe(0);
+  });
+
   it("unloads what it has loaded", async () => {
     const { executor } = await serve(1);
     expect(executor.freeSlots(1)).toBe(1);
