@@ -15,6 +15,13 @@ export interface ExecutorOptions {
   readonly onRefillFailed: (generation: number, reason: string) => void;
 }
 
+/** How many slots there are and are at work, and how many workers were lost so far. */
+export interface SlotCounts {
+  readonly total: number;
+  readonly busy: number;
+  readonly lost: number;
+}
+
 /**
  * The Executor over Piscina: one pool of one thread for each slot. It begins with one slot, so that
  * the first model has the CPU for itself; `grow` opens the others.
@@ -22,6 +29,7 @@ export interface ExecutorOptions {
 export class PiscinaExecutor implements Executor {
   readonly #options: ExecutorOptions;
   readonly #slots: Slot[] = [];
+  #lost = 0;
   /** What every slot is to hold. */
   readonly #plans = new Map<number, LoadPlan>();
   readonly #listeners: (() => void)[] = [];
@@ -87,6 +95,11 @@ export class PiscinaExecutor implements Executor {
     return outcome;
   }
 
+  get slots(): SlotCounts {
+    const busy = this.#slots.reduce((count, slot) => count + Number(!slot.idle), 0);
+    return { total: this.#slots.length, busy, lost: this.#lost };
+  }
+
   /** How long the longest run that is under way has taken, in ms; 0 without one. */
   longestRunMs(): number {
     const now = performance.now();
@@ -122,6 +135,7 @@ export class PiscinaExecutor implements Executor {
   }
 
   #refill(slot: Slot): void {
+    this.#lost += 1;
     this.#options.log.write("warn", "worker lost", { slot: slot.id, models: this.#plans.size });
     for (const plan of this.#plans.values()) this.#keep(this.#fill(slot, plan));
   }

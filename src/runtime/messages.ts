@@ -9,7 +9,8 @@ export type Task =
   | ({ readonly kind: "load"; readonly threads: number } & LoadPlan)
   | { readonly kind: "unload"; readonly generation: number }
   | { readonly kind: "judge"; readonly generation: number }
-  | ({ readonly kind: "run" } & Omit<Batch, "buffers">);
+  /** `sentMs` is on the scale of `sharedNowMs`. */
+  | ({ readonly kind: "run"; readonly sentMs: number } & Omit<Batch, "buffers">);
 
 /** A worker cannot report its own loss. */
 export type WorkerRunOutcome = Exclude<RunOutcome, { kind: "lost" }>;

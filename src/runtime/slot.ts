@@ -3,6 +3,7 @@ import { drainMsMax } from "../domain/limits.ts";
 import type { Verdict } from "../domain/model.ts";
 import type { Batch, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
 import type { Reply, Task } from "./messages.ts";
+import { sharedNowMs } from "./monotonic.ts";
 
 export interface SlotOptions {
   readonly id: number;
@@ -51,9 +52,9 @@ export class Slot {
     this.#pool.on("error", (error) => {
       options.log.write("error", "worker error", { slot: this.id, error });
     });
-    // Piscina tells before it has taken the worker out of its list, so that a task that is posted at
-    // once goes to the dead one. It tells of an uncaught error, while the thread still has its id,
-    // and then once more of its exit, when the id is −1; of other exits it tells once.
+    // Piscina tells before it has taken the worker out of its list, so that a task that is posted
+    // at once goes to the dead one. It tells of an uncaught error, while the thread still has its
+    // id, and then once more of its exit, when the id is −1; of other exits it tells once.
     let exitsToCome = 0;
     this.#pool.on("workerDestroy", ({ id }: { readonly id: number }) => {
       if (id !== -1) exitsToCome += 1;
@@ -94,7 +95,7 @@ export class Slot {
     try {
       const { buffers, ...work } = batch;
       this.#runningSinceMs = performance.now();
-      const outcome = await this.#perform({ kind: "run", ...work }, buffers);
+      const outcome = await this.#perform({ kind: "run", sentMs: sharedNowMs(), ...work }, buffers);
       const { kind } = outcome;
       if (kind === "done" || kind === "rejected" || kind === "failed") return outcome;
       throw unexpected("run", kind);

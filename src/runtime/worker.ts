@@ -7,6 +7,7 @@ import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
 import { lower } from "../formats/lower.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
+import { sharedNowMs } from "./monotonic.ts";
 import { createSession, fromOrt, toOrt } from "./session.ts";
 import { judgeRows } from "./verdict.ts";
 
@@ -85,6 +86,7 @@ function zeros({ name, datatype, shape }: TensorSpec): Tensor {
 
 async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutcome> {
   const { session } = heldBy(task.generation);
+  const waitMs = sharedNowMs() - task.sentMs;
   const start = performance.now();
   try {
     const feeds = feedsOf(task.inputs);
@@ -93,6 +95,7 @@ async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutco
     const done = performance.now();
     const outputs = task.outputs.map((name) => outputOf(name, results));
     const times = {
+      waitMs,
       inputMs: ready - start,
       inferMs: done - ready,
       outputMs: performance.now() - done,

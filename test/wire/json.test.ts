@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JsonDepthError, JsonError, type JsonValue, parseJson } from "../../src/wire/json.ts";
+import { cases } from "../support/cases.ts";
 
 const depthMax = 100;
 const parse = (text: string) => parseJson(text, depthMax);
@@ -46,7 +47,7 @@ describe("parseJson", () => {
           canonical(JSON.parse(text)),
         ]);
       }),
-      { numRuns: 1_000 },
+      { numRuns: cases(1_000) },
     );
   });
 
@@ -69,7 +70,7 @@ describe("parseJson", () => {
           expect(outcome(() => canonical(parse(whole)))).toEqual(expected);
         }
       }),
-      { numRuns: 4_000 },
+      { numRuns: cases(4_000) },
     );
   });
 

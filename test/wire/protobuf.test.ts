@@ -9,6 +9,7 @@ import {
   varintType,
   WireError,
 } from "../../src/wire/protobuf.ts";
+import { cases } from "../support/cases.ts";
 
 const groupStart = 3;
 const groupEnd = 4;
@@ -206,6 +207,6 @@ it("reads random bytes or throws WireError, and nothing else", () => {
         expect(error).toBeInstanceOf(WireError);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: cases(2_000) },
   );
 });

@@ -5,6 +5,7 @@ import { responseBytesMax } from "../../../src/domain/limits.ts";
 import { parseModelName } from "../../../src/domain/model.ts";
 import type { InferRequest, ParameterValue } from "../../../src/domain/request.ts";
 import { decodeBody, encodeBody } from "../../../src/protocol/v2/binary.ts";
+import { cases } from "../../support/cases.ts";
 import { expectOnly, refusal } from "../refusal.ts";
 import { comparable, response } from "./arbitraries.ts";
 
@@ -136,7 +137,9 @@ describe("any body", () => {
 
   it("of random bytes or text is refused as a client's mistake", () => {
     const texts = fc.oneof(fc.string({ unit: "binary" }), fc.json({ stringUnit: "binary" }));
-    fc.assert(fc.property(fc.oneof(fc.uint8Array(), texts), header, check), { numRuns: 2_000 });
+    fc.assert(fc.property(fc.oneof(fc.uint8Array(), texts), header, check), {
+      numRuns: cases(2_000),
+    });
   });
 
   it("that was cut and patched is taken, or refused as a client's mistake", () => {
@@ -161,7 +164,7 @@ describe("any body", () => {
         }
         check(patched, length);
       }),
-      { numRuns: 3_000 },
+      { numRuns: cases(3_000) },
     );
   });
 
@@ -201,7 +204,7 @@ describe("any body", () => {
         const head = Buffer.from(text);
         check(Buffer.concat([head, tail]), `${head.length}`);
       }),
-      { numRuns: 4_000 },
+      { numRuns: cases(4_000) },
     );
   });
 });

@@ -7,6 +7,7 @@ import {
   decodeModelInferRequest,
   decodeModelRequest,
 } from "../../../src/protocol/v2/grpc.ts";
+import { cases } from "../../support/cases.ts";
 import { expectOnly } from "../refusal.ts";
 import { loadInference } from "./loader.ts";
 import { message, requestCase, requestMessage, type Write } from "./requests.ts";
@@ -20,7 +21,7 @@ describe("any bytes", () => {
   };
 
   it("at random are taken, or refused as a client's mistake", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), check), { numRuns: 4_000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), check), { numRuns: cases(4_000) });
   });
 
   it("with the right tags are taken, or refused as a client's mistake", () => {
@@ -52,7 +53,7 @@ describe("any bytes", () => {
         check(bytes);
         check(message((writer) => writer.raw(bytes).string(1, "m")));
       }),
-      { numRuns: 3_000 },
+      { numRuns: cases(3_000) },
     );
   });
 
@@ -69,7 +70,7 @@ describe("any bytes", () => {
         }
         check(bytes);
       }),
-      { numRuns: 1_500 },
+      { numRuns: cases(1_500) },
     );
   });
 });
