@@ -19,7 +19,7 @@ import {
   stalledReaderMsMax,
   workerHeapMiBMax,
 } from "./domain/limits.ts";
-import type { Log } from "./domain/ports.ts";
+import type { Log, Metrics } from "./domain/ports.ts";
 import type { GrpcEdge } from "./grpc/server.ts";
 import type { GrpcPorts } from "./grpc/service.ts";
 import type { HttpEdge } from "./http/server.ts";
@@ -36,6 +36,7 @@ import { type Pressure, pressureOf } from "./serving/pressure.ts";
 import type { Stoppable } from "./shutdown.ts";
 import { listFiles } from "./storage/file.ts";
 import { limitBytes, residentBytes } from "./telemetry/memory.ts";
+import type { MetricSources } from "./telemetry/metrics.ts";
 
 /** The server's object graph. The only file that sees every layer. */
 export interface Server extends Stoppable {
@@ -65,7 +66,27 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
   const merging = settings.batching === "auto";
   const batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
-  const ports = { admission, clock: systemClock, dataplane, health, log, models: repository };
+  const { statistics } = batcher;
+  const phasesMs = new Map<string, number>();
+  const metrics = lazyMetrics({
+    admission,
+    executor,
+    models: repository,
+    phasesMs,
+    queue: batcher,
+    repository,
+    statistics,
+  });
+  const ports = {
+    admission,
+    clock: systemClock,
+    dataplane,
+    health,
+    log,
+    metrics,
+    models: repository,
+    statistics,
+  };
   const server: Server = {
     health,
     admission,
@@ -81,7 +102,9 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
         loads,
       ]);
       if (health.draining) return;
+      phasesMs.set("models_loaded", systemClock.nowMs());
       await edges.port.open();
+      phasesMs.set("port_open", systemClock.nowMs());
       server.edges = edges;
       // A signal that came while the port opened found nothing to close.
       if (health.draining) return edges.port.close();
@@ -96,6 +119,19 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     },
   };
   return server;
+}
+
+/** What makes the page is imported when somebody first asks for it. */
+function lazyMetrics(sources: MetricSources): Metrics {
+  let metrics: Promise<Metrics> | undefined;
+  return {
+    read: async () => {
+      metrics ??= import("./telemetry/metrics.ts").then(({ createMetrics }) =>
+        createMetrics(sources),
+      );
+      return (await metrics).read();
+    },
+  };
 }
 
 interface Guarded {

@@ -18,6 +18,10 @@ export const stringBytesMax = 16 * MiB;
 export const tensorNameBytesMax = 4 * KiB;
 export const modelNameBytesMax = 256;
 export const responseBytesMax = 256 * MiB;
+/** JSON beyond a slice is read and written in slices, so that others have their turns between. */
+export const jsonSliceBytes = 64 * KiB;
+export const jsonSliceElements = 4 * KiB;
+export const slicedBodiesMax = 2;
 
 /** Admission and queue. */
 export const queueEntriesMax = 1_024;

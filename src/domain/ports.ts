@@ -1,6 +1,7 @@
 import type { Call } from "./call.ts";
-import type { Lease, ModelMetadata, ModelName, Signature, Verdict } from "./model.ts";
+import type { Lease, LoadedModel, ModelMetadata, ModelName, Signature, Verdict } from "./model.ts";
 import type { InferRequest, InferResponse } from "./request.ts";
+import type { ModelStatistics } from "./statistics.ts";
 import type { Tensor } from "./tensor.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -20,8 +21,9 @@ export interface Batch {
   readonly buffers: readonly ArrayBuffer[];
 }
 
-/** Milliseconds that a run took: copying in, ONNX Runtime, copying out. */
+/** Milliseconds that a run took: its way to the worker, copying in, ONNX Runtime, copying out. */
 export interface RunTimes {
+  readonly waitMs: number;
   readonly inputMs: number;
   readonly inferMs: number;
   readonly outputMs: number;
@@ -86,6 +88,11 @@ export interface Models {
   /** Whether it could be leased; throws `model-not-found`. */
   ready(name: ModelName, version: string | undefined): boolean;
   names(): readonly ModelName[];
+  /**
+   * The versions that are ready: of every model, of one, or the one version that is named. Throws
+   * `model-not-found`, and `model-not-ready` for a version that is named.
+   */
+  loaded(name?: ModelName, version?: string): readonly LoadedModel[];
 }
 
 /** Whether the server as a whole is to be sent traffic. */
@@ -113,4 +120,19 @@ export interface Admission {
 export interface Dataplane {
   /** Rejects with a ServingError only. The permit is held until the run is over. */
   infer(request: InferRequest, call: Call, permit: Permit): Promise<InferResponse>;
+}
+
+/** The data plane's bookkeeping. */
+export interface Statistics {
+  of(model: LoadedModel): ModelStatistics;
+}
+
+/** What monitoring reads of the server as a whole. */
+export interface Metrics {
+  read(): Promise<MetricsPage>;
+}
+
+export interface MetricsPage {
+  readonly text: string;
+  readonly contentType: string;
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../domain/clock.ts";
 import { toServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
 import { parseModelName } from "../domain/model.ts";
-import type { Admission, Dataplane, Health, Log, Models } from "../domain/ports.ts";
+import type { Admission, Dataplane, Health, Log, Models, Statistics } from "../domain/ports.ts";
 import {
   decodeModelInferRequest,
   decodeModelRequest,
@@ -17,6 +17,7 @@ import {
   encodeModelInferResponse,
 } from "../protocol/v2/grpc.ts";
 import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
+import { statisticsMessage } from "../protocol/v2/statistics.ts";
 import type { EncodeAnswer } from "./messages.ts";
 import { grpcStatus } from "./status.ts";
 
@@ -27,6 +28,7 @@ export interface GrpcPorts {
   readonly health: Health;
   readonly log: Log;
   readonly models: Models;
+  readonly statistics: Statistics;
   readonly protoFolder: string;
   readonly version: string;
 }
@@ -55,7 +57,7 @@ function same(bytes: Buffer): Buffer {
 export function inferenceService(
   ports: GrpcPorts,
 ): [ServiceDefinition, UntypedServiceImplementation] {
-  const { health, models } = ports;
+  const { health, models, statistics } = ports;
   let encoder: Promise<EncodeAnswer> | undefined;
   const encode = async (method: string, message: object) => {
     encoder ??= import("./messages.ts").then(({ loadEncoder }) => loadEncoder(ports.protoFolder));
@@ -73,6 +75,11 @@ export function inferenceService(
       const { name, version } = decodeModelRequest(message);
       const metadata = models.metadata(parseModelName(name), version);
       return encode("ModelMetadata", modelMetadata(metadata));
+    },
+    ModelStatistics: (message) => {
+      const { name, version } = decodeModelRequest(message);
+      const loaded = models.loaded(name === "" ? undefined : parseModelName(name), version);
+      return encode("ModelStatistics", statisticsMessage(loaded, statistics));
     },
     ModelInfer: (message, call) => infer(message, call, ports),
   };

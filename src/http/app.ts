@@ -3,13 +3,29 @@ import { type Context, Hono } from "hono";
 import { Call, cancelledError } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { ServingError } from "../domain/error.ts";
-import { requestMsMax } from "../domain/limits.ts";
+import { requestMsMax, slicedBodiesMax } from "../domain/limits.ts";
 import { type ModelName, parseModelName, parseVersion, unknownModel } from "../domain/model.ts";
-import type { Admission, Dataplane, Health, Log, Models } from "../domain/ports.ts";
+import type {
+  Admission,
+  Dataplane,
+  Health,
+  Log,
+  Metrics,
+  Models,
+  Statistics,
+} from "../domain/ports.ts";
 import { decodeBody, encodeBody, headerLengthName } from "../protocol/v2/binary.ts";
+import {
+  decodeLargeBody,
+  encodeLargeBody,
+  isLargeAnswer,
+  isLargeBody,
+} from "../protocol/v2/large.ts";
 import { modelMetadataBody, serverMetadata } from "../protocol/v2/metadata.ts";
+import { statisticsMessage } from "../protocol/v2/statistics.ts";
 import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
 import { binaryReply, errorReply, jsonReply, textReply } from "./reply.ts";
+import { Slices } from "./slices.ts";
 
 export interface HttpPorts {
   readonly admission: Admission;
@@ -17,7 +33,9 @@ export interface HttpPorts {
   readonly dataplane: Dataplane;
   readonly health: Health;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly models: Models;
+  readonly statistics: Statistics;
   readonly requestBytesMax: number;
   readonly version: string;
 }
@@ -28,7 +46,8 @@ type Ctx = Context<Env>;
 /** V2 REST (Open Inference Protocol, "HTTP/REST"). */
 export function createApp(ports: HttpPorts): Hono<Env> {
   const app = new Hono<Env>({ strict: true });
-  const get = (path: string, answer: (context: Ctx) => Response) => {
+  const slices = new Slices(ports.clock, slicedBodiesMax);
+  const get = (path: string, answer: (context: Ctx) => Response | Promise<Response>) => {
     app.get(path, answer);
     app.all(path, (context) => methodNotAllowed(context, "GET, HEAD", ports.log));
   };
@@ -46,10 +65,16 @@ export function createApp(ports: HttpPorts): Hono<Env> {
   });
   get("/v2", (c) => jsonReply(c, serverMetadata(ports.version)));
   get("/v2/models", (c) => jsonReply(c, { models: ports.models.names() }));
+  const statistics = (c: Ctx, ...which: Parameters<Models["loaded"]>) =>
+    jsonReply(c, statisticsMessage(ports.models.loaded(...which), ports.statistics));
+  // Before the models: none can be asked for by the name "stats", as with Triton.
+  get("/v2/models/stats", (c) => statistics(c));
+  get("/metrics", (c) => metricsPage(c, ports.metrics));
   for (const base of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
     get(base, (c) => jsonReply(c, modelMetadataBody(ports.models.metadata(...target(c)))));
     get(`${base}/ready`, (c) => modelReady(c, ports));
-    app.post(`${base}/infer`, (c) => infer(c, ports));
+    get(`${base}/stats`, (c) => statistics(c, ...target(c)));
+    app.post(`${base}/infer`, (c) => infer(c, ports, slices));
     app.all(`${base}/infer`, (c) => methodNotAllowed(c, "POST", ports.log));
   }
   app.notFound((c) => {
@@ -84,16 +109,21 @@ function modelReady(context: Ctx, { models }: HttpPorts): Response {
   });
 }
 
-async function infer(context: Ctx, ports: HttpPorts): Promise<Response> {
+async function metricsPage(context: Ctx, metrics: Metrics): Promise<Response> {
+  const { text, contentType } = await metrics.read();
+  return context.body(text, 200, { "content-type": contentType });
+}
+
+async function infer(context: Ctx, ports: HttpPorts, slices: Slices): Promise<Response> {
   try {
-    return await inferBody(context, ports);
+    return await inferBody(context, ports, slices);
   } catch (error) {
     await discardBody(context.env.incoming);
     throw error;
   }
 }
 
-async function inferBody(context: Ctx, ports: HttpPorts): Promise<Response> {
+async function inferBody(context: Ctx, ports: HttpPorts, slices: Slices): Promise<Response> {
   const { incoming, outgoing } = context.env;
   const [model, version] = target(context);
   refuseEncodings(incoming);
@@ -108,11 +138,16 @@ async function inferBody(context: Ctx, ports: HttpPorts): Promise<Response> {
   });
   const body = await readBody(incoming, declared, ports.requestBytesMax, permit);
   call.check(ports.clock.nowMs());
-  const request = decodeBody({ model, version }, body, headerText(incoming, headerLengthName));
+  const parts = [{ model, version }, body, headerText(incoming, headerLengthName)] as const;
+  const request = isLargeBody(parts[1], parts[2])
+    ? await slices.run(decodeLargeBody(...parts), call)
+    : decodeBody(...parts);
   const response = await ports.dataplane.infer(request, call, permit);
-  const encoded = encodeBody(response, request);
-  if (typeof encoded.body === "string") return textReply(context, encoded.body);
-  return binaryReply(context, encoded.body, encoded.headerLength ?? 0);
+  const encoded = isLargeAnswer(response, request)
+    ? await slices.run(encodeLargeBody(response, request), call)
+    : encodeBody(response, request);
+  if (encoded.headerLength === undefined) return textReply(context, encoded.body);
+  return binaryReply(context, encoded.body, encoded.headerLength);
 }
 
 /** A client's own limit: what a proxy or a client says in milliseconds, else the server's. */

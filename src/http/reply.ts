@@ -11,13 +11,13 @@ export function jsonReply(context: Context, body: unknown): Response {
   return context.body(JSON.stringify(body), 200, jsonHeaders);
 }
 
-export function textReply(context: Context, json: string): Response {
+export function textReply(context: Context, json: string | Uint8Array<ArrayBuffer>): Response {
   return context.body(json, 200, jsonHeaders);
 }
 
 export function binaryReply(
   context: Context,
-  body: Uint8Array<ArrayBuffer>,
+  body: string | Uint8Array<ArrayBuffer>,
   headerLength: number,
 ): Response {
   return context.body(body, 200, {

@@ -7,7 +7,7 @@ import {
   parseVersion,
   unknownModel,
 } from "../domain/model.ts";
-import type { Executor, LoadOutcome, Log, Models } from "../domain/ports.ts";
+import type { Executor, LoadOutcome, LoadTimes, Log, Models } from "../domain/ports.ts";
 import { clip } from "../domain/text.ts";
 import { Lifecycle, type ModelState } from "./lifecycle.ts";
 
@@ -29,6 +29,14 @@ interface Entry {
   readonly plan: PlannedVersion;
   readonly generation: number;
   readonly lifecycle: Lifecycle;
+  times: LoadTimes | undefined;
+}
+
+/** How long the phases of a version's last load took. */
+export interface ModelLoad {
+  readonly name: ModelName;
+  readonly version: number;
+  readonly times: LoadTimes;
 }
 
 /** A model that could not be loaded. The message is for the operator. */
@@ -58,6 +66,7 @@ export class Repository implements Models {
       throw new LoadError(`model '${plan.name}' cannot be loaded: ${outcome.reason}`);
     }
     this.#logReady(plan, outcome);
+    entry.times = outcome.times;
     entry.lifecycle.change({ kind: "ready", model: loadedModel(entry, outcome) });
     if (this.#judging) await this.judge();
   }
@@ -112,6 +121,33 @@ export class Repository implements Models {
     return [...this.#models.keys()];
   }
 
+  loaded(name?: ModelName, version?: string): readonly LoadedModel[] {
+    if (name !== undefined && version !== undefined) {
+      const { lifecycle, plan } = this.#find(name, version);
+      return [readyModel(lifecycle.state, plan)];
+    }
+    const models: LoadedModel[] = [];
+    if (name !== undefined && !this.#models.has(name)) throw unknownModel(name);
+    for (const { plan, lifecycle } of this.#entries()) {
+      if (name !== undefined && name !== plan.name) continue;
+      if (lifecycle.state.kind === "ready") models.push(lifecycle.state.model);
+    }
+    return models;
+  }
+
+  get leases(): number {
+    let leases = 0;
+    for (const { lifecycle } of this.#entries()) leases += lifecycle.leases;
+    return leases;
+  }
+
+  /** Of every version that has been loaded. */
+  get loads(): readonly ModelLoad[] {
+    return [...this.#entries()].flatMap(({ plan: { name, version }, times }) =>
+      times === undefined ? [] : [{ name, version, times }],
+    );
+  }
+
   /** Whether every version can be leased. */
   allReady(): boolean {
     for (const { lifecycle } of this.#entries()) {
@@ -128,7 +164,7 @@ export class Repository implements Models {
     }
     this.#generations += 1;
     const lifecycle = new Lifecycle((state) => this.#changed(plan, state));
-    const entry = { plan, generation: this.#generations, lifecycle };
+    const entry = { plan, generation: this.#generations, lifecycle, times: undefined };
     versions.set(plan.version, entry);
     return entry;
   }

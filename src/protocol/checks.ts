@@ -73,8 +73,7 @@ function repeated(named: readonly { readonly name: string }[]): string | undefin
  * wrongly.
  */
 export function checkedString(text: string, name: string): string {
-  // A UTF-16 unit takes at most three bytes of UTF-8; few strings have to be measured.
-  if (text.length > stringBytesMax / 3 && Buffer.byteLength(text) > stringBytesMax) {
+  if (isTooLong(text)) {
     throw invalid(`a string of input '${clip(name)}' is longer than ${stringBytesMax} bytes`);
   }
   if (text.includes("\0")) {
@@ -88,10 +87,21 @@ export function checkedString(text: string, name: string): string {
   return text;
 }
 
-/** A response that is larger than the server gives. */
+/** Whether `checkedString` takes it. */
+export function isPlainString(text: string): boolean {
+  return !isTooLong(text) && !text.includes("\0") && text.isWellFormed();
+}
+
+/** A UTF-16 unit takes at most three bytes of UTF-8; few strings have to be measured. */
+function isTooLong(text: string): boolean {
+  return text.length > stringBytesMax / 3 && Buffer.byteLength(text) > stringBytesMax;
+}
+
+/** A response that is larger than the server gives; it may be given up before all is counted. */
 export function responseTooLarge(bytes: number, bytesMax: number): ServingError {
   return new ServingError(
     "too-large",
-    `the response has ${bytes} bytes, but at most ${bytesMax} are allowed; ask for fewer outputs`,
+    `the response has at least ${bytes} bytes, but at most ${bytesMax} are allowed; ask for ` +
+      "fewer outputs",
   );
 }

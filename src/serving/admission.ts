@@ -1,5 +1,6 @@
 import { assert, ServingError } from "../domain/error.ts";
 import type { Admission, Permit } from "../domain/ports.ts";
+import type { RefusalReason, Refusals } from "../domain/statistics.ts";
 
 export interface AdmissionLimits {
   readonly entriesMax: number;
@@ -15,6 +16,7 @@ export class AdmissionGate implements Admission {
   readonly #limits: AdmissionLimits;
   #entries = 0;
   #bytes = 0;
+  readonly #refused = { requests: 0, bytes: 0, memory: 0, "shutting-down": 0 };
   #closed = false;
   #memoryFull = false;
   #whenEmpty: (() => void) | undefined;
@@ -31,12 +33,15 @@ export class AdmissionGate implements Admission {
     return this.#bytes;
   }
 
+  /** How many requests were refused, by reason. */
+  get refused(): Refusals {
+    return this.#refused;
+  }
+
   acquire(bytes: number): Permit {
-    if (this.#closed) throw new ServingError("shutting-down", "the server is shutting down");
-    if (this.#memoryFull) {
-      throw new ServingError("overloaded", "Exceeds maximum queue size: the memory is full");
-    }
-    if (this.#entries >= this.#limits.entriesMax) throw this.#full("requests");
+    if (this.#closed) throw this.#refusal("shutting-down");
+    if (this.#memoryFull) throw this.#refusal("memory");
+    if (this.#entries >= this.#limits.entriesMax) throw this.#refusal("requests");
     this.#grow(bytes);
     this.#entries += 1;
     return new CountedPermit(
@@ -61,7 +66,7 @@ export class AdmissionGate implements Admission {
   }
 
   #grow(bytes: number): void {
-    if (bytes > 0 && this.#bytes + bytes > this.#limits.bytesMax) throw this.#full("bytes");
+    if (bytes > 0 && this.#bytes + bytes > this.#limits.bytesMax) throw this.#refusal("bytes");
     this.#bytes += bytes;
   }
 
@@ -72,12 +77,16 @@ export class AdmissionGate implements Admission {
     if (this.#entries === 0) this.#whenEmpty?.();
   }
 
-  #full(what: "requests" | "bytes"): ServingError {
-    const max = what === "requests" ? this.#limits.entriesMax : this.#limits.bytesMax;
-    return new ServingError(
-      "overloaded",
-      `Exceeds maximum queue size: the server holds at most ${max} ${what} at a time`,
-    );
+  #refusal(reason: RefusalReason): ServingError {
+    this.#refused[reason] += 1;
+    if (reason === "shutting-down") return new ServingError(reason, "the server is shutting down");
+    return new ServingError("overloaded", `Exceeds maximum queue size: ${this.#limit(reason)}`);
+  }
+
+  #limit(reason: "requests" | "bytes" | "memory"): string {
+    if (reason === "memory") return "the memory is full";
+    const max = reason === "requests" ? this.#limits.entriesMax : this.#limits.bytesMax;
+    return `the server holds at most ${max} ${reason} at a time`;
   }
 }
 

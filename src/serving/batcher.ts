@@ -10,6 +10,7 @@ import { lateness } from "./lateness.ts";
 import { mergeability } from "./merge.ts";
 import { EntryQueue } from "./queue.ts";
 import { BatchRunner } from "./runner.ts";
+import { ServingStatistics } from "./statistics.ts";
 
 export interface BatcherPorts {
   readonly clock: Clock;
@@ -26,6 +27,7 @@ export interface BatcherPorts {
  * dispatched.
  */
 export class Batcher {
+  readonly statistics = new ServingStatistics();
   readonly #ports: BatcherPorts;
   readonly #runner: BatchRunner;
   /** By key; a queue exists while it has entries. The map's order is the rotation. */
@@ -39,7 +41,7 @@ export class Batcher {
 
   constructor(ports: BatcherPorts) {
     this.#ports = ports;
-    this.#runner = new BatchRunner(ports);
+    this.#runner = new BatchRunner({ ...ports, statistics: this.statistics });
     ports.executor.onSlotFree(() => this.#scheduleFlush());
   }
 
@@ -47,6 +49,15 @@ export class Batcher {
     let size = 0;
     for (const queue of this.#queues.values()) size += queue.size;
     return size;
+  }
+
+  /** How many entries wait, for each generation with at least one. */
+  get queuedByGeneration(): ReadonlyMap<number, number> {
+    const sizes = new Map<number, number>();
+    for (const { generation, size } of this.#queues.values()) {
+      sizes.set(generation, (sizes.get(generation) ?? 0) + size);
+    }
+    return sizes;
   }
 
   submit(entry: Entry): void {
@@ -66,6 +77,7 @@ export class Batcher {
   /** Forgets what was learned about a generation that is no longer loaded. */
   forget(generation: number): void {
     this.#caps.delete(generation);
+    this.statistics.forget(generation);
   }
 
   #scheduleFlush(): void {

@@ -28,23 +28,27 @@ export class ServingDataplane implements Dataplane {
     if (timeoutMs !== undefined) call.limit(now + timeoutMs);
     call.check(now);
     const lease = this.#ports.models.lease(request.model, request.version);
-    const answer = await this.#enqueue(request, lease, call, permit);
+    const answer = await this.#enqueue({ request, lease, call, permit, admittedMs: now });
     if (answer.kind === "error") throw answer.error;
     const { name, version } = lease.model;
     return { model: name, version, id: request.id, outputs: answer.outputs };
   }
 
-  #enqueue(request: InferRequest, lease: Lease, call: Call, permit: Permit): Promise<Answer> {
+  #enqueue({ request, lease, call, permit, admittedMs }: Leased): Promise<Answer> {
     const { clock, batcher } = this.#ports;
     const conformed = leased(lease, () => conform(request, lease.model));
     return new Promise((resolve) => {
       permit.hold();
-      const entry = new Entry({
+      const entry: Entry = new Entry({
         ...conformed,
         model: lease.model,
         call,
-        queueUntilMs: clock.nowMs() + queueWaitMsMax,
-        answer: resolve,
+        admittedMs,
+        queueUntilMs: admittedMs + queueWaitMsMax,
+        answer: (answer) => {
+          batcher.statistics.of(lease.model).settled(entry, answer, clock.nowMs());
+          resolve(answer);
+        },
         giveBack: () => {
           lease.release();
           permit.release();
@@ -53,6 +57,15 @@ export class ServingDataplane implements Dataplane {
       batcher.submit(entry);
     });
   }
+}
+
+/** A request with all that it holds. */
+interface Leased {
+  readonly request: InferRequest;
+  readonly lease: Lease;
+  readonly call: Call;
+  readonly permit: Permit;
+  readonly admittedMs: number;
 }
 
 /** Runs `work`; a throw gives the lease back. */

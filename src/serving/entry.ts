@@ -18,6 +18,8 @@ export class Entry {
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
   readonly call: Call;
+  /** When it came, on the clock's scale. */
+  readonly admittedMs: number;
   /** Until when it may wait in the queue, on the clock's scale. */
   readonly queueUntilMs: number;
   /** Which queue it waits in, and its rows; 0 where it runs alone (`serving/merge.ts`). */
@@ -36,6 +38,7 @@ export class Entry {
     this.inputs = work.inputs;
     this.outputs = work.outputs;
     this.call = work.call;
+    this.admittedMs = work.admittedMs;
     this.queueUntilMs = work.queueUntilMs;
     this.#answer = work.answer;
     this.#giveBack = work.giveBack;
@@ -43,6 +46,11 @@ export class Entry {
 
   get state(): "queued" | "dispatched" | "settled" {
     return this.#state;
+  }
+
+  /** Dispatched, and its run is not over. */
+  get running(): boolean {
+    return this.#running;
   }
 
   dispatch(): void {
@@ -70,14 +78,27 @@ export class Entry {
 }
 
 export type Answer =
-  | { readonly kind: "outputs"; readonly outputs: readonly Tensor[] }
+  | { readonly kind: "outputs"; readonly outputs: readonly Tensor[]; readonly charge: Charge }
   | { readonly kind: "error"; readonly error: ServingError };
+
+/** What a run costs each of its requests; on the clock's scale where it is a moment. */
+export interface Charge {
+  /** When the worker began. */
+  readonly startMs: number;
+  /** Joining and copying in. */
+  readonly inputMs: number;
+  /** ONNX Runtime. */
+  readonly inferMs: number;
+  /** Copying out and taking apart. */
+  readonly outputMs: number;
+}
 
 export interface Work {
   readonly model: LoadedModel;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly string[];
   readonly call: Call;
+  readonly admittedMs: number;
   readonly queueUntilMs: number;
   readonly answer: (outcome: Answer) => void;
   readonly giveBack: () => void;

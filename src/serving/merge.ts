@@ -29,7 +29,7 @@ export function mergeability(entry: Entry, verdict: Verdict): Mergeability {
 }
 
 /** The rows that all inputs have in common; 0 where they have none or differ. */
-function rowsOf(inputs: readonly Tensor[]): number {
+export function rowsOf(inputs: readonly Tensor[]): number {
   const rows = inputs[0]?.shape[0] ?? 0;
   return inputs.every(({ shape }) => shape[0] === rows) ? rows : 0;
 }

@@ -54,9 +54,7 @@ function scan(text: string, depthMax: number): boolean {
     else if (code === 0x5b || code === 0x7b) {
       depth += 1;
       if (depth > depthMax) {
-        throw new JsonDepthError(
-          `JSON nesting depth exceeds maximum allowed limit (${depthMax}) at character ${at}`,
-        );
+        throw tooDeep(depthMax, at);
       }
     } else if (code === 0x5d || code === 0x7d) depth -= 1;
   }
@@ -77,8 +75,8 @@ function stringEnd(text: string, at: number): number {
 
 const numberPattern = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 /** An integer with more than this is beyond the range even of FP64. */
-const integerDigitsMax = 400;
-const literals: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
+export const integerDigitsMax = 400;
+export const jsonLiterals: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
   ["true", true],
   ["false", false],
   ["null", null],
@@ -157,7 +155,7 @@ class ExactParser {
     literalPattern.lastIndex = this.#at;
     const word = literalPattern.exec(this.#text)?.[0];
     if (word === undefined) return undefined;
-    const value = literals.get(word);
+    const value = jsonLiterals.get(word);
     if (value === undefined) throw this.#unexpected("a value");
     this.#at += word.length;
     return value;
@@ -174,9 +172,7 @@ class ExactParser {
     if (!integer || Number.isSafeInteger(value)) return value;
     // The time to make a bigint grows with the square of its digits.
     if (source.length <= integerDigitsMax) return BigInt(source);
-    throw new JsonError(
-      `a number of more than ${integerDigitsMax} digits before character ${this.#at}`,
-    );
+    throw tooManyDigits(this.#at);
   }
 
   #next(char: string): boolean {
@@ -191,8 +187,22 @@ class ExactParser {
   }
 
   #unexpected(expected: string): JsonError {
-    const found = this.#text[this.#at];
-    const what = found === undefined ? "the text ends" : `found ${JSON.stringify(found)}`;
-    return new JsonError(`expected ${expected} at character ${this.#at}, but ${what}`);
+    return unexpected(expected, this.#at, this.#text[this.#at]);
   }
+}
+
+/** What was expected at which character, and what is there; `undefined` is the text's end. */
+export function unexpected(expected: string, at: number, found: string | undefined): JsonError {
+  const what = found === undefined ? "the text ends" : `found ${JSON.stringify(found)}`;
+  return new JsonError(`expected ${expected} at character ${at}, but ${what}`);
+}
+
+export function tooDeep(depthMax: number, at: number): JsonDepthError {
+  return new JsonDepthError(
+    `JSON nesting depth exceeds maximum allowed limit (${depthMax}) at character ${at}`,
+  );
+}
+
+export function tooManyDigits(end: number): JsonError {
+  return new JsonError(`a number of more than ${integerDigitsMax} digits before character ${end}`);
 }

@@ -10,6 +10,10 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  wallMs(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+
   after(delayMs: number, task: () => void): void {
     this.#timers.push({ atMs: this.#nowMs + delayMs, task });
   }

@@ -51,7 +51,7 @@ export class FakeExecutor implements Executor {
   }
 }
 
-const times = { inputMs: 0, inferMs: 0, outputMs: 0 };
+const times = { waitMs: 0, inputMs: 0, inferMs: 0, outputMs: 0 };
 
 export function done(batch: Batch): RunOutcome {
   return { kind: "done", outputs: batch.inputs, times };

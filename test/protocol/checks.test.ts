@@ -132,5 +132,5 @@ it("quotes names short and printable", () => {
 it("says how large a response may be", () => {
   const error = responseTooLarge(11, 10);
   expect(error.kind).toBe("too-large");
-  expect(error.message).toContain("the response has 11 bytes, but at most 10 are allowed");
+  expect(error.message).toContain("the response has at least 11 bytes, but at most 10 are allowed");
 });

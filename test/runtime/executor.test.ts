@@ -76,7 +76,7 @@ describe("a lost worker", () => {
     ["uncaught error", -2],
     ["exhausted heap", -3],
   ])("by %s costs only its own request, and is replaced", async (_, poison) => {
-    const { infer, repository, admission, events } = await serve(2);
+    const { infer, repository, admission, events, executor } = await serve(2);
     const before = await Promise.all([1, 2, 3].map(infer));
     expect(before).toEqual([2, 3, 4]);
     const values = Array.from({ length: 40 }, (__, index) => index);
@@ -87,6 +87,7 @@ describe("a lost worker", () => {
     expect(await Promise.all(values.map(infer))).toEqual(values.map((value) => value + 1));
     expect([admission.entries, admission.bytes]).toEqual([0, 0]);
     expect(events).toContain("worker lost");
+    expect(executor.slots.lost).toBe(1);
   });
 
   it("is replaced again and again, with one slot too", async () => {

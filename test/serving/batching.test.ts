@@ -104,7 +104,7 @@ async function warm(rows: number): Promise<void> {
       send({ rows: Array.from({ length: size }, () => [0]) });
       await clock.turn();
       const at = executor.runs.length - 1;
-      const times = { inputMs: 0, inferMs: 1, outputMs: 0 };
+      const times = { waitMs: 0, inputMs: 0, inferMs: 1, outputMs: 0 };
       await end(at, { kind: "done", outputs: executor.runs[at]?.batch.inputs ?? [], times });
     }
   }
@@ -176,7 +176,7 @@ describe("a batch", () => {
     await clock.turn();
     const sent = [send({ rows: [[1]] }), send({ rows: [[2]] })];
     await end(0);
-    const times = { inputMs: 0, inferMs: 0, outputMs: 0 };
+    const times = { waitMs: 0, inputMs: 0, inferMs: 0, outputMs: 0 };
     const [tensor] = executor.runs[1]?.batch.inputs ?? [];
     const odd = tensor === undefined ? [] : [{ ...tensor, shape: [3, 1] }];
     await end(1, { kind: "done", outputs: odd, times });

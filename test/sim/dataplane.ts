@@ -86,6 +86,11 @@ export class Simulation {
     }
     const { entries, bytes } = this.#admission;
     if (entries !== 0 || bytes !== 0) problems.push(`${entries} permits, ${bytes} bytes are left`);
+    const counted = this.#models.reduce((sum, model) => {
+      const { success, fail } = this.#batcher.statistics.of(model);
+      return sum + success.count + fail.count;
+    }, 0);
+    if (counted !== this.#sent.length) problems.push(`${counted} requests were counted`);
     if (this.#leases !== 0) problems.push(`${this.#leases} leases are left`);
     return problems;
   }
@@ -202,7 +207,7 @@ export class Simulation {
     if (this.#below(40) === 0) return { kind: "lost", detail: "test" };
     if (values.some((value) => value >= poison)) return { kind: "rejected", detail: "test" };
     if (this.#below(60) === 0) return { kind: "failed", detail: "test" };
-    const times = { inputMs: 0, inferMs: 1 + this.#below(3), outputMs: 0 };
+    const times = { waitMs: 0, inputMs: 0, inferMs: 1 + this.#below(3), outputMs: 0 };
     return { kind: "done", outputs: inputs, times };
   }
 

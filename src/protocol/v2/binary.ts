@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { invalid } from "../../domain/error.ts";
+import { invalid, type ServingError } from "../../domain/error.ts";
 import { responseBytesMax } from "../../domain/limits.ts";
 import type { InferRequest, InferResponse } from "../../domain/request.ts";
 import { responseTooLarge } from "../checks.ts";
@@ -17,13 +17,24 @@ export function decodeBody(
   body: Buffer,
   headerLength: string | undefined,
 ): InferRequest {
-  const jsonLength = headerLength === undefined ? body.length : parseLength(headerLength, body);
-  const jsonBytes = body.subarray(0, jsonLength);
-  if (!isUtf8(jsonBytes)) {
-    throw invalid("failed to parse the request JSON buffer: it is not valid UTF-8");
-  }
-  const json = jsonBytes.toString("utf8");
-  return decodeInfer(target, json, body.subarray(jsonLength));
+  const { json, binary } = splitBody(body, headerLength);
+  if (!isUtf8(json)) throw notUtf8();
+  return decodeInfer(target, json.toString("utf8"), binary);
+}
+
+export interface BodyParts {
+  readonly json: Buffer;
+  readonly binary: Buffer;
+}
+
+/** The JSON of a body, and what follows it. Throws `invalid-request`. */
+export function splitBody(body: Buffer, headerLength: string | undefined): BodyParts {
+  const length = headerLength === undefined ? body.length : parseLength(headerLength, body);
+  return { json: body.subarray(0, length), binary: body.subarray(length) };
+}
+
+export function notUtf8(): ServingError {
+  return invalid("failed to parse the request JSON buffer: it is not valid UTF-8");
 }
 
 function parseLength(text: string, body: Buffer): number {
@@ -48,25 +59,34 @@ export interface EncodedBody {
 
 /** Encodes the answer in the form that the request asked for, output by output. */
 export function encodeBody(response: InferResponse, request: InferRequest): EncodedBody {
-  const chunks = response.outputs.map((tensor, index) =>
-    wantsBinary(request, index) ? writeRaw(tensor) : undefined,
-  );
+  const chunks = binaryChunks(response, request);
   const json = encodeInfer(response, (_, index) => chunks[index]?.byteLength);
-  checkSize(json.length, chunks);
+  checkSize(json.length + totalBytes(chunks), responseBytesMax);
   if (chunks.every((chunk) => chunk === undefined)) return { body: json, headerLength: undefined };
   const header = Buffer.from(json);
   const parts = [header, ...chunks.filter((chunk) => chunk !== undefined)];
   return { body: Buffer.concat(parts), headerLength: header.length };
 }
 
+export type Chunks = readonly (Uint8Array | undefined)[];
+
+/** The bytes of each output that the request asked for as such. */
+export function binaryChunks(response: InferResponse, request: InferRequest): Chunks {
+  return response.outputs.map((tensor, index) =>
+    wantsBinary(request, index) ? writeRaw(tensor) : undefined,
+  );
+}
+
 /** An output's own `binary_data` wins over the request's `binary_data_output`. */
-function wantsBinary(request: InferRequest, index: number): boolean {
+export function wantsBinary(request: InferRequest, index: number): boolean {
   const own = request.outputs[index]?.parameters.get("binary_data");
   return (own ?? request.parameters.get("binary_data_output")) === true;
 }
 
-function checkSize(jsonBytes: number, chunks: readonly (Uint8Array | undefined)[]): void {
-  let bytes = jsonBytes;
-  for (const chunk of chunks) bytes += chunk?.byteLength ?? 0;
-  if (bytes > responseBytesMax) throw responseTooLarge(bytes, responseBytesMax);
+export function totalBytes(chunks: Chunks): number {
+  return chunks.reduce((bytes, chunk) => bytes + (chunk?.byteLength ?? 0), 0);
+}
+
+export function checkSize(bytes: number, bytesMax: number): void {
+  if (bytes > bytesMax) throw responseTooLarge(bytes, bytesMax);
 }

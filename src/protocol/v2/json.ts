@@ -27,8 +27,9 @@ import {
   checkedName,
   type TensorHead,
 } from "../checks.ts";
+import { quoteValue } from "./elements.ts";
 import { readRaw } from "./raw.ts";
-import { quoteValue, readValues, writeValues } from "./values.ts";
+import { readValues, writeValues } from "./values.ts";
 
 /**
  * V2 REST's inference request and response (Open Inference Protocol, "Inference Request JSON
@@ -42,14 +43,30 @@ export interface InferTarget {
   readonly version: string | undefined;
 }
 
+/** Reads an input's elements, once all else that can be judged of it was. */
+export type ReadElements = (head: TensorHead, array: JsonValue[]) => Tensor;
+
 /** Decodes a body: JSON, then the binary tensors. Throws `invalid-request` only. */
 export function decodeInfer(target: InferTarget, json: string, binary: Buffer): InferRequest {
-  const body = parseBody(json);
+  const body = inWords(() => parseJson(json, jsonDepthMax));
+  return readRequest(target, body, binary, readValues);
+}
+
+/** A request from its parsed JSON. Throws `invalid-request` only. */
+export function readRequest(
+  target: InferTarget,
+  body: JsonValue,
+  binary: Buffer,
+  elements: ReadElements,
+): InferRequest {
+  if (!isObject(body)) {
+    throw invalid("failed to parse the request JSON buffer: expected an object");
+  }
   const source = new BinarySource(binary, target.model);
   const list = field(body, "inputs", isArray, "an array");
   if (list === undefined) throw invalid("Unable to find 'inputs' in the request JSON");
   checkCount(list.length, "inputs");
-  const inputs = list.map((value) => readInput(target.model, value, source));
+  const inputs = list.map((value) => readInput(target.model, value, source, elements));
   checkDistinctInputs(inputs);
   source.finish();
   const outputs = (field(body, "outputs", isArray, "an array") ?? []).map(readOutput);
@@ -65,19 +82,23 @@ export function decodeInfer(target: InferTarget, json: string, binary: Buffer): 
   };
 }
 
-function parseBody(json: string): JsonObject {
+/** Runs a parser; what it says of a text that is no JSON goes to the client. */
+export function inWords<T>(parse: () => T): T {
   try {
-    const body = parseJson(json, jsonDepthMax);
-    if (isObject(body)) return body;
+    return parse();
   } catch (error) {
     if (error instanceof JsonDepthError) throw invalid(error.message);
     if (!(error instanceof JsonError)) throw error;
     throw invalid(`failed to parse the request JSON buffer: ${error.message}`);
   }
-  throw invalid("failed to parse the request JSON buffer: expected an object");
 }
 
-function readInput(model: ModelName, value: JsonValue, source: BinarySource): Tensor {
+function readInput(
+  model: ModelName,
+  value: JsonValue,
+  source: BinarySource,
+  elements: ReadElements,
+): Tensor {
   if (!isObject(value)) throw invalid("each of 'inputs' must be an object");
   const name = checkedName(required(value, "name", "an input"), "an input");
   const quoted = `input '${clip(name)}'`;
@@ -88,7 +109,7 @@ function readInput(model: ModelName, value: JsonValue, source: BinarySource): Te
   const data = field(value, "data", isArray, "an array", quoted);
   if (size === undefined) {
     if (data === undefined) throw invalid(`${quoted} has no 'data' and no 'binary_data_size'`);
-    return readValues(head, data);
+    return elements(head, data);
   }
   if (data !== undefined) {
     throw invalid(
@@ -201,7 +222,7 @@ function isArray(value: JsonValue): value is JsonValue[] {
   return Array.isArray(value);
 }
 
-function isObject(value: JsonValue): value is JsonObject {
+export function isObject(value: JsonValue): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
@@ -210,20 +231,31 @@ export type BinarySize = (tensor: Tensor, index: number) => number | undefined;
 
 /** The response's JSON; `binarySize` says which outputs leave their data to the bytes behind. */
 export function encodeInfer(response: InferResponse, binarySize: BinarySize): string {
-  const id = response.id === undefined ? "" : `"id":${JSON.stringify(response.id)},`;
-  let outputs = "";
-  for (const [index, tensor] of response.outputs.entries()) {
-    const size = binarySize(tensor, index);
-    const content =
-      size === undefined
-        ? `"data":[${writeValues(tensor)}]`
-        : `"parameters":{"binary_data_size":${size}}`;
-    outputs +=
-      `${index === 0 ? "" : ","}{"name":${JSON.stringify(tensor.name)},` +
-      `"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}],${content}}`;
+  let json = "";
+  for (const part of inferParts(response, binarySize, (tensor) => [writeValues(tensor)])) {
+    json += part;
   }
-  return (
-    `{${id}"model_name":${JSON.stringify(response.model)},` +
-    `"model_version":"${response.version}","outputs":[${outputs}]}`
-  );
+  return json;
+}
+
+/** The response's JSON in parts, the values of an output in those that `values` makes of them. */
+export function* inferParts(
+  response: InferResponse,
+  binarySize: BinarySize,
+  values: (tensor: Tensor) => Iterable<string>,
+): Generator<string> {
+  const id = response.id === undefined ? "" : `"id":${JSON.stringify(response.id)},`;
+  yield `{${id}"model_name":${JSON.stringify(response.model)},` +
+    `"model_version":"${response.version}","outputs":[`;
+  for (const [index, tensor] of response.outputs.entries()) {
+    yield `${index === 0 ? "" : ","}{"name":${JSON.stringify(tensor.name)},` +
+      `"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(",")}],`;
+    const size = binarySize(tensor, index);
+    if (size === undefined) {
+      yield '"data":[';
+      yield* values(tensor);
+      yield "]}";
+    } else yield `"parameters":{"binary_data_size":${size}}}`;
+  }
+  yield "]}";
 }

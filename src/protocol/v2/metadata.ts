@@ -5,7 +5,7 @@ import type { TensorSpec } from "../../domain/tensor.ts";
 
 export const serverName = "thaw";
 /** Only what is on. */
-export const serverExtensions = ["binary_tensor_data", "parameters"] as const;
+export const serverExtensions = ["binary_tensor_data", "parameters", "statistics"] as const;
 
 export interface ServerMetadata {
   readonly name: string;

@@ -10,7 +10,7 @@ it("tells the server's name, its version, and the extensions that are on", () =>
   expect(serverMetadata("1.2.3")).toEqual({
     name: "thaw",
     version: "1.2.3",
-    extensions: ["binary_tensor_data", "parameters"],
+    extensions: ["binary_tensor_data", "parameters", "statistics"],
   });
 });
 
