@@ -114,18 +114,22 @@ const whole = keyed({
 });
 
 describe("scanInfer", () => {
-  it("takes, and refuses in the same words, what decodeInfer does", () => {
-    const taken = { yes: 0, no: 0 };
-    fc.assert(
-      fc.property(whole, fc.uint8Array({ maxLength: 2 }), (text, tail) => {
-        const result = expectSame(text, Buffer.from(tail.length === 1 ? tail : []));
-        taken[typeof result === "string" ? "no" : "yes"] += 1;
-      }),
-      { numRuns: 4 * numRuns },
-    );
-    // So that neither side is all that was tried.
-    expect(Math.min(taken.yes, taken.no)).toBeGreaterThan(numRuns / 10);
-  }, timeoutMs);
+  it(
+    "takes, and refuses in the same words, what decodeInfer does",
+    () => {
+      const taken = { yes: 0, no: 0 };
+      fc.assert(
+        fc.property(whole, fc.uint8Array({ maxLength: 2 }), (text, tail) => {
+          const result = expectSame(text, Buffer.from(tail.length === 1 ? tail : []));
+          taken[typeof result === "string" ? "no" : "yes"] += 1;
+        }),
+        { numRuns: 4 * numRuns },
+      );
+      // So that neither side is all that was tried.
+      expect(Math.min(taken.yes, taken.no)).toBeGreaterThan(numRuns / 10);
+    },
+    timeoutMs,
+  );
 
   it.each(datatypes)("takes %s in any order of keys", (datatype) => {
     const keys = ['"name":"x"', `"datatype":"${datatype}"`, '"shape":[2,2]'];
