@@ -16,9 +16,15 @@ const lowerCase = 0x20;
 const point = 0x2e;
 
 const runLength = 1_024;
-/** Digits go into a head until it is that large, then into a tail: both stay exact integers. */
-const headMin = 1e11;
-const tailDigitsMax = 15;
+/**
+ * Digits are gathered in two halves of nine, so that each is a small integer and none becomes a
+ * double before its value is known.
+ */
+const halfDigits = 9;
+const headMax = 10 ** halfDigits;
+/** The most digits before the point, and behind it, of a number that fits the first half. */
+const shortWholeMax = 4;
+const shortFractionMax = halfDigits - shortWholeMax;
 const exactIntegerMax = 2 ** 53;
 /** Powers of ten up to here are exact, so one rounding gives the right value (Clinger 1990). */
 const exactPowerMax = 22;
@@ -45,10 +51,11 @@ export class NumberReader {
   single = false;
   readonly #bytes: Buffer;
   readonly #view: DataView;
-  /** The digits of the number that is read: `#head` · 10^`#tailDigits` + `#tail`. */
+  /** The digits of the number that is read: `#head` · 10^`#tailDigits` + `#tail`, and others. */
   #head = 0;
   #tail = 0;
   #tailDigits = 0;
+  #dropped = 0;
   #exponent = 0;
   #window = "";
   #windowStart = 0;
@@ -71,43 +78,86 @@ export class NumberReader {
   /** Puts the number at `start` into the run, which has room for it; returns where it ends. */
   read(start: number): number {
     const bytes = this.#bytes;
-    let at = bytes[start] === minus ? start + 1 : start;
-    const first = (bytes[at] ?? 0) - zero;
-    if (first < 0 || first > 9) return noNumber;
-    at += 1;
-    this.#head = first;
-    this.#tail = 0;
-    this.#tailDigits = 0;
-    // A zero is followed by no more digits of an integer.
-    if (first !== 0) at = this.#gather(at);
-    let scale = 0;
-    let integer = true;
+    const first = bytes[start] === minus ? start + 1 : start;
+    let at = first;
+    let value = 0;
+    let digit = (bytes[at] ?? 0) - zero;
+    while (digit >= 0 && digit <= 9) {
+      if (at - first === halfDigits) return this.#whole(start, at, value);
+      value = value * 10 + digit;
+      at += 1;
+      digit = (bytes[at] ?? 0) - zero;
+    }
+    const whole = at - first;
+    if (whole === 0) return noNumber;
+    if (whole > 1 && bytes[first] === zero) {
+      // A zero is followed by no more digits of an integer.
+      at = first + 1;
+      value = 0;
+    }
+    let from = at;
     if (bytes[at] === point) {
-      const end = this.#gather(at + 1);
+      from += 1;
       // A point without a digit behind it does not belong to the number.
-      if (end > at + 1) {
-        scale = at + 1 - end;
-        at = end;
-        integer = false;
+      if (!isDigit(bytes[from])) return this.#short(start, at, value, 0);
+      if (whole > shortWholeMax) return this.#fraction(start, from, from, value);
+      at = from;
+      if (at < bytes.length - 4) {
+        const four = fourDigits(this.#view.getInt32(at, true));
+        if (four >= 0) {
+          value = value * 10_000 + four;
+          at += 4;
+        }
+      }
+      digit = (bytes[at] ?? 0) - zero;
+      while (digit >= 0 && digit <= 9) {
+        if (at - from === shortFractionMax) return this.#fraction(start, from, at, value);
+        value = value * 10 + digit;
+        at += 1;
+        digit = (bytes[at] ?? 0) - zero;
       }
     }
-    if (((bytes[at] ?? 0) | lowerCase) === letterE) {
-      const end = this.#exponentEnd(at);
-      if (end > at) {
-        scale += this.#exponent;
-        at = end;
-        integer = false;
-      }
-    }
-    if (integer && !this.#isSafe()) {
-      this.end = at;
-      return longInteger;
-    }
-    this.#put(start, at, scale);
-    return at;
+    if (((bytes[at] ?? 0) | lowerCase) === letterE) return this.#fraction(start, from, at, value);
+    return this.#short(start, at, value, at - from);
   }
 
-  /** Takes the digits from `at` on; returns where they end. */
+  #short(start: number, end: number, value: number, fraction: number): number {
+    const number = fraction === 0 ? value : value / (powers[fraction] ?? 0);
+    this.run[this.count] = this.#bytes[start] === minus ? -number : number;
+    this.count += 1;
+    return end;
+  }
+
+  /** Reads on in a number whose first nine digits, before a point, are `head`. */
+  #whole(start: number, from: number, head: number): number {
+    const bytes = this.#bytes;
+    if (bytes[bytes[start] === minus ? start + 1 : start] === zero) {
+      return this.#short(start, bytes[start] === minus ? start + 2 : start + 1, 0, 0);
+    }
+    this.#begin(head);
+    const at = this.#gather(from);
+    const more = bytes[at] === point && isDigit(bytes[at + 1]);
+    if (more) return this.#end(start, this.#gather(at + 1), at + 1);
+    const exponent = ((bytes[at] ?? 0) | lowerCase) === letterE && this.#exponentEnd(at) > at;
+    if (exponent || this.#isSafe()) return this.#end(start, at, at);
+    this.end = at;
+    return longInteger;
+  }
+
+  /** Reads on in a number whose fraction begins at `from`, and whose digits so far are `head`. */
+  #fraction(start: number, from: number, at: number, head: number): number {
+    this.#begin(head);
+    return this.#end(start, this.#gather(at), from);
+  }
+
+  #begin(head: number): void {
+    this.#head = head;
+    this.#tail = 0;
+    this.#tailDigits = 0;
+    this.#dropped = 0;
+  }
+
+  /** Takes the digits from `start` on; returns where they end. */
   #gather(start: number): number {
     const bytes = this.#bytes;
     const lastFour = bytes.length - 4;
@@ -115,25 +165,27 @@ export class NumberReader {
     let tail = this.#tail;
     let tailDigits = this.#tailDigits;
     let at = start;
-    while (at <= lastFour && tailDigits + 4 <= tailDigitsMax) {
+    while (head < headMax / 10_000 && at <= lastFour) {
       const four = fourDigits(this.#view.getInt32(at, true));
       if (four < 0) break;
-      if (head < headMin) head = head * 10_000 + four;
-      else {
-        tail = tail * 10_000 + four;
-        tailDigits += 4;
-      }
+      head = head * 10_000 + four;
       at += 4;
     }
-    for (;;) {
-      const digit = (bytes[at] ?? 0) - zero;
-      if (digit < 0 || digit > 9) break;
-      if (head < headMin) head = head * 10 + digit;
-      else {
-        tail = tail * 10 + digit;
+    for (; head < headMax / 10 && isDigit(bytes[at]); at += 1) {
+      head = head * 10 + (bytes[at] ?? 0) - zero;
+    }
+    while (head >= headMax / 10 && tailDigits <= halfDigits - 4 && at <= lastFour) {
+      const four = fourDigits(this.#view.getInt32(at, true));
+      if (four < 0) break;
+      tail = tail * 10_000 + four;
+      tailDigits += 4;
+      at += 4;
+    }
+    for (; isDigit(bytes[at]); at += 1) {
+      if (tailDigits < halfDigits) {
+        tail = tail * 10 + (bytes[at] ?? 0) - zero;
         tailDigits += 1;
-      }
-      at += 1;
+      } else this.#dropped += 1;
     }
     this.#head = head;
     this.#tail = tail;
@@ -142,51 +194,60 @@ export class NumberReader {
   }
 
   #isSafe(): boolean {
-    if (this.#tailDigits > tailDigitsMax) return false;
+    if (this.#dropped > 0) return false;
     return this.#head * (powers[this.#tailDigits] ?? 0) + this.#tail < exactIntegerMax;
   }
 
-  /** Puts what was gathered, times ten to the `scale`, into the run. */
-  #put(start: number, end: number, scale: number): void {
-    const tailDigits = this.#tailDigits;
-    let value = Number.NaN;
-    if (tailDigits <= tailDigitsMax && scale >= -powerMax && scale <= powerMax) {
-      const mantissa = this.#head * (powers[tailDigits] ?? 0) + this.#tail;
-      const power = powers[scale < 0 ? -scale : scale] ?? 0;
-      const near = scale < 0 ? mantissa / power : mantissa * power;
-      const exact = mantissa < exactIntegerMax && scale >= -exactPowerMax && scale <= exactPowerMax;
-      if (exact || mantissa === 0) value = near;
-      else if (this.single) {
-        // The number lies between the two, so where they round to one FP32, it does as well.
-        const low = Math.fround(near * (1 - doubt));
-        if (low === Math.fround(near * (1 + doubt)) && low < Number.POSITIVE_INFINITY) value = near;
-      } else value = this.#rounded(near, scale);
+  /** Puts what was gathered before `digitsEnd`, its fraction from `from` on, into the run. */
+  #end(start: number, digitsEnd: number, from: number): number {
+    const bytes = this.#bytes;
+    let scale = from - digitsEnd + this.#dropped;
+    let end = digitsEnd;
+    if (((bytes[end] ?? 0) | lowerCase) === letterE) {
+      end = this.#exponentEnd(digitsEnd);
+      if (end > digitsEnd) scale += this.#exponent;
     }
-    if (Number.isNaN(value)) value = Math.abs(Number(this.#text(start, end)));
-    this.run[this.count] = this.#bytes[start] === minus ? -value : value;
+    const within = scale >= -powerMax && scale <= powerMax;
+    const known = within && (this.single ? this.#putSingle(scale) : this.#putDouble(scale));
+    if (!known) this.run[this.count] = Math.abs(Number(this.#text(start, end)));
+    if (bytes[start] === minus) this.run[this.count] = -(this.run[this.count] ?? 0);
     this.count += 1;
+    return end;
   }
 
-  /**
-   * The double nearest to what was gathered, times ten to the `scale`; NaN where a pair of doubles
-   * is not enough to tell. Products and quotients in pairs: Dekker 1971.
-   */
-  #rounded(near: number, scale: number): number {
+  /** Puts a double into the run that rounds to the right FP32; false if that is not certain. */
+  #putSingle(scale: number): boolean {
+    const mantissa = this.#head * (powers[this.#tailDigits] ?? 0) + this.#tail;
+    const near = scale < 0 ? mantissa / (powers[-scale] ?? 0) : mantissa * (powers[scale] ?? 0);
+    this.run[this.count] = near;
+    // The number lies between the two, so where they round to one FP32, it does as well.
+    const low = Math.fround(near * (1 - doubt));
+    return low === Math.fround(near * (1 + doubt)) && low < Number.POSITIVE_INFINITY;
+  }
+
+  /** Puts the right double into the run; false if it is not certain which. */
+  #putDouble(scale: number): boolean {
     const tens = powers[this.#tailDigits] ?? 0;
     const product = this.#head * tens;
     const high = product + this.#tail;
-    const low = productRest(this.#head, tens, product) + (this.#tail - (high - product));
     const at = scale < 0 ? -scale : scale;
     const power = powers[at] ?? 0;
+    const near = scale < 0 ? high / power : high * power;
+    this.run[this.count] = near;
+    if (this.#dropped > 0) return false;
+    if (high === 0 || (high < exactIntegerMax && at <= exactPowerMax)) return true;
+    // What `near` lacks, in pairs of doubles.
+    const low = productRest(this.#head, tens, product) + (this.#tail - (high - product));
     const powerRest = powerRests[at] ?? 0;
-    let rest: number;
-    const times = near * power;
+    let rest = productRest(high, power, near) + (high * powerRest + low * power);
     if (scale < 0) {
-      rest = (high - times - productRest(near, power, times) + low - near * powerRest) / power;
-    } else rest = productRest(high, power, near) + (high * powerRest + low * power);
+      const back = near * power;
+      rest = (high - back - productRest(near, power, back) + low - near * powerRest) / power;
+    }
     const doubted = near * pairDoubt;
     const value = near + (rest - doubted);
-    return value === near + (rest + doubted) ? value : Number.NaN;
+    this.run[this.count] = value;
+    return value === near + (rest + doubted);
   }
 
   /** The end of the exponent whose letter is at `at`, and its value; `at` where there is none. */
@@ -216,6 +277,10 @@ export class NumberReader {
     this.#windowStart = start;
     return this.#window.slice(0, end - start);
   }
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= zero && byte <= zero + 9;
 }
 
 /** What four characters are as a number, the first in the lowest byte; −1 if not all are digits. */

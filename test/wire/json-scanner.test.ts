@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JsonError, type JsonValue, parseJson } from "../../src/wire/json.ts";
 import { type ArraySink, type Claims, JsonScanner } from "../../src/wire/json-scanner.ts";
+import { cases } from "../support/cases.ts";
 
 const depthMax = 100;
-const numRuns = Number(process.env["THAW_CASES"] ?? 300);
+const numRuns = cases(300);
 /** Many cases may take their time. */
 const timeoutMs = 30_000 + 20 * numRuns;
 /** So that a step ends at every place of every token, and at none. */
@@ -241,6 +242,8 @@ describe("any text", { timeout: timeoutMs }, () => {
     ...["", " ", "1,,2", "[1,,2]", "[1,]", "[,1]", "01", "[-01]", "+1", "1.", ".5", "1.e3", "1e"],
     ...["1e+", "-", "[", "]", "[1", "[1}", "{", '{"a"', '{"a":', '{"a":1', '{"a":1]', '{"a":1,}'],
     ...["{,}", "{a:1}", '"abc', '"\\"', '"\\x"', '"\\u12G4"', '"\\u1"', '"\\u', '"\n"', "[1] 2"],
+    ...["1234.", "12345.", "123456789.", "1234567890.", "12345.e1", "1e5.", "1.5.5", "00.5", "-00"],
+    ...["0000000000", "01e5", "123456789e", "1234567890e+", "12345.1234567e-", "1.12345678.1"],
     ...["null null", "tru", "[1 2]", "-NaN", "NaNN", "Infinit", "-Infinityx", "abcdefghijkl"],
     ...["é[", '["é",}', '["🦙" 🦙]', '{"🦙"🦙', "9".repeat(400), `-${"9".repeat(399)}`],
     ...["9".repeat(401), `-${"9".repeat(400)}`, `[${"9".repeat(401)},]`],

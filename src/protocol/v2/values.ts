@@ -40,6 +40,9 @@ export function writeValues(tensor: Tensor): string {
     return tensor.strings.map((text) => JSON.stringify(text)).join(",");
   }
   const values = viewOf(tensor);
+  const plain = tensor.datatype === "BOOL" ? undefined : plainNumbers(values);
+  // V8 writes an array faster than it joins its numbers.
+  if (plain !== undefined) return JSON.stringify(plain).slice(1, -1);
   let text = "";
   if (tensor.datatype === "BOOL") {
     for (const value of values) text += value === 0 ? ",false" : ",true";
@@ -49,6 +52,17 @@ export function writeValues(tensor: Tensor): string {
     for (const value of values) text += Object.is(value, -0) ? ",-0.0" : `,${value}`;
   }
   return text.slice(1);
+}
+
+/** The elements as an array, if each of them is written in JSON as it is here. */
+function plainNumbers(values: Numbers): number[] | undefined {
+  const plain: number[] = [];
+  for (const value of values) {
+    if (typeof value === "bigint" || !Number.isFinite(value) || Object.is(value, -0))
+      return undefined;
+    plain.push(value);
+  }
+  return plain;
 }
 
 /** As `writeValues`, in parts of about a slice. */

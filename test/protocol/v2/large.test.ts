@@ -15,12 +15,13 @@ import {
   isLargeBody,
 } from "../../../src/protocol/v2/large.ts";
 import { scanInfer } from "../../../src/protocol/v2/scanned.ts";
+import { cases } from "../../support/cases.ts";
 import { refusal } from "../refusal.ts";
 import { comparable, contentOf, flatJson, nestedJson, response } from "./arbitraries.ts";
 
 const target = { model: parseModelName("m"), version: undefined };
 const noBytes = Buffer.alloc(0);
-const numRuns = Number(process.env["THAW_CASES"] ?? 300);
+const numRuns = cases(300);
 /** Many cases may take their time. */
 const timeoutMs = 30_000 + 50 * numRuns;
 const sliceSizes = [1, 2, 3, 7, 64, jsonSliceBytes];
