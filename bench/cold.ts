@@ -6,12 +6,14 @@ import { join } from "node:path";
 
 /**
  * Start of the process → first correct prediction over HTTP, its value compared; interleaved with a
- * bare start of Node. Run as `node bench/cold.ts [runs]`; pin it with `taskset -c 0` for one CPU.
+ * bare start of Node. `node bench/cold.ts [runs] [cpu]`: with a CPU, both are pinned to that one
+ * (by `taskset`), and the client has the others.
  */
 
 const runs = Number(process.argv[2] ?? 20);
 const port = 18_099;
-const goal = availableParallelism() > 1 ? 4 : 8;
+const cpu = process.argv[3];
+const goal = cpu === undefined ? 4 : 8;
 const program = join(import.meta.dirname, "../dist/thaw.js");
 const model = join(import.meta.dirname, "../models/iris/model.onnx");
 const body = JSON.stringify({
@@ -30,19 +32,25 @@ function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => child.once("exit", () => resolve()));
 }
 
+/** Starts Node with these arguments, on the one CPU if there is one. */
+function node(args: readonly string[], env = process.env): ChildProcess {
+  const options = { env, stdio: "ignore" } as const;
+  if (cpu === undefined) return spawn(process.execPath, args, options);
+  return spawn("taskset", ["-c", cpu, process.execPath, ...args], options);
+}
+
 async function bareStart(): Promise<number> {
   const start = performance.now();
-  await ended(spawn(process.execPath, ["-e", "0"]));
+  await ended(node(["-e", "0"]));
   return performance.now() - start;
 }
 
 async function coldStart(): Promise<number> {
   const cache = mkdtempSync(join(tmpdir(), "thaw-cold-"));
   const start = performance.now();
-  const child = spawn(
-    process.execPath,
+  const child = node(
     [program, "serve", `iris=${model}`, "--port", String(port), "--host", "127.0.0.1"],
-    { env: { ...process.env, THAW_LINGER: "0", TMPDIR: cache }, stdio: "ignore" },
+    { ...process.env, THAW_LINGER: "0", TMPDIR: cache },
   );
   const exit = ended(child);
   let answer: string | undefined;
@@ -88,4 +96,6 @@ for (let run = 0; run < runs; run += 1) {
 const ratio = median(cold) / median(bare);
 console.log(`bare node   ${median(bare).toFixed(1)} ms (median of ${runs})`);
 console.log(`first answer ${median(cold).toFixed(1)} ms, from ${Math.min(...cold).toFixed(1)}`);
-console.log(`ratio ${ratio.toFixed(2)} (goal ≤ ${goal}, ${availableParallelism()} CPUs)`);
+console.log(
+  `ratio ${ratio.toFixed(2)} (goal ≤ ${goal}, ${cpu === undefined ? availableParallelism() : 1} CPUs)`,
+);
