@@ -53,10 +53,20 @@ export class Streams {
     http2.on("request", rest);
     const compat = takeStreamListeners(http2);
     const share = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...more: unknown[]) => {
+      // Every error of a stream comes with its end, which those who wait for it notice.
+      stream.on("error", () => {});
+      // A client can open a stream and reset it in one breath. grpc-js (1.14.7) answers such a
+      // stream nevertheless when it does not know the method, which throws.
+      if (stream.destroyed || stream.closed) return;
       this.#watch(stream);
       const listeners = headers["content-type"]?.startsWith("application/grpc") ? grpc : compat;
-      for (const listener of listeners) {
-        Reflect.apply(listener, http2, [stream, headers, ...more]);
+      try {
+        for (const listener of listeners) {
+          Reflect.apply(listener, http2, [stream, headers, ...more]);
+        }
+      } catch (error) {
+        // Whatever a listener trips over in a stream costs that stream alone.
+        stream.destroy(error instanceof Error ? error : undefined);
       }
     };
     http2.on("stream", share);

@@ -3,6 +3,7 @@ import {
   connect,
   createServer,
   type Http2Server,
+  type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
 import type { AddressInfo } from "node:net";
@@ -27,7 +28,8 @@ beforeEach(async () => {
   server = createServer();
   grpcBytes = 0;
   // Stands where the gRPC library puts its listener.
-  server.on("stream", (stream: ServerHttp2Stream) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+    if (headers["x-throw"] !== undefined) throw new Error("a listener that throws");
     stream.on("data", (piece: Buffer) => {
       grpcBytes += piece.length;
     });
@@ -80,6 +82,15 @@ describe("streams of one connection", () => {
     const answers = await Promise.all(calls.map(({ over }) => over));
     expect(answers.map(({ text }) => text)).toEqual(["grpc", "rest", "grpc"]);
     expect(grpcBytes).toBe(2);
+  });
+
+  it("that trip their listener up end alone", async () => {
+    const bad = open({ ...grpcType, "x-throw": "yes" });
+    const good = open(grpcType);
+    bad.stream.end();
+    good.stream.end();
+    expect((await good.over).text).toBe("grpc");
+    expect((await bad.over).text).toBe("");
   });
 
   it("may have so many DATA frames for their bytes, at n and n + 1", async () => {

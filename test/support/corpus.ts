@@ -114,6 +114,14 @@ const grpcHeaders = headerBlock([
   ["te", "trailers"],
 ]);
 
+const unknownMethod = headerBlock([
+  [":method", "POST"],
+  [":scheme", "http"],
+  [":path", "/inference.GRPCInferenceService/None"],
+  [":authority", "localhost"],
+  ["content-type", "application/grpc"],
+]);
+
 /** The beginning of a connection with one gRPC call, whose message is to have so many bytes. */
 export function grpcOpening(messageBytes: number): Buffer {
   const head = Buffer.alloc(5);
@@ -148,6 +156,11 @@ function http2Frames(): Hostile[] {
       frame(8, 0, 1, Buffer.from("7fffffff", "hex")),
     ]),
     "window of nothing": Buffer.concat([settings, open, frame(8, 0, 1, Buffer.alloc(4))]),
+    "an unknown method, reset at once": Buffer.concat([
+      settings,
+      frame(1, 4, 1, unknownMethod),
+      frame(3, 0, 1, Buffer.alloc(4)),
+    ]),
     "reset at once": Buffer.concat([settings, open, frame(3, 0, 1, Buffer.alloc(4))]),
     "cut off": Buffer.concat([settings, open]).subarray(0, 40),
   };
