@@ -224,8 +224,9 @@ async function createGrpc(
   requestBytesMax: number,
   rest: HttpEdge["listener"],
 ): Promise<SharedGrpc> {
-  const [{ createGrpcEdge }, { Streams }] = await Promise.all([
+  const [{ createGrpcEdge }, { refusalByHeaders }, { Streams }] = await Promise.all([
     import("./grpc/server.ts"),
+    import("./grpc/refusal.ts"),
     import("./net/streams.ts"),
   ]);
   const edge = createGrpcEdge(ports, requestBytesMax);
@@ -237,7 +238,8 @@ async function createGrpc(
     stalledReaderMsMax,
     checkMs: connectionCheckMs,
   });
-  streams.share(edge.http2, rest);
+  const { admission, log } = ports;
+  streams.share(edge.http2, rest, (headers) => refusalByHeaders(headers, admission, log));
   return { ...edge, streams };
 }
 

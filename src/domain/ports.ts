@@ -1,4 +1,5 @@
 import type { Call } from "./call.ts";
+import type { ServingError } from "./error.ts";
 import type { Lease, LoadedModel, ModelMetadata, ModelName, Signature, Verdict } from "./model.ts";
 import type { InferRequest, InferResponse } from "./request.ts";
 import type { ModelStatistics } from "./statistics.ts";
@@ -114,6 +115,8 @@ export interface Permit {
 export interface Admission {
   /** Throws `overloaded` or `shutting-down`, at once. */
   acquire(bytes: number): Permit;
+  /** Why a request would be refused whatever its size; it then counts as refused. */
+  refusal(): ServingError | undefined;
 }
 
 /** What the edges ask of the data plane. */

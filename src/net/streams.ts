@@ -4,6 +4,7 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from "node:http2";
 
@@ -20,6 +21,7 @@ export interface StreamLimits {
 }
 
 type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
+type Refuse = (headers: IncomingHttpHeaders) => OutgoingHttpHeaders | undefined;
 type RequestListener = (request: Http2ServerRequest, reply: Http2ServerResponse) => void;
 
 interface Watched {
@@ -46,7 +48,8 @@ export class Streams {
     this.#limits = limits;
   }
 
-  share(http2: Http2Server, rest: RequestListener): void {
+  /** `refuse` may answer a gRPC call by its headers: no library then hears of it. */
+  share(http2: Http2Server, rest: RequestListener, refuse: Refuse = () => undefined): void {
     const grpc = takeStreamListeners(http2);
     // Node turns streams into requests by a listener of its own, put there with the first
     // "request".
@@ -58,8 +61,15 @@ export class Streams {
       // A client can open a stream and reset it in one breath. grpc-js (1.14.7) answers such a
       // stream nevertheless when it does not know the method, which throws.
       if (stream.destroyed || stream.closed) return;
+      const isGrpc = headers["content-type"]?.startsWith("application/grpc") === true;
+      const refusal = isGrpc ? refuse(headers) : undefined;
+      if (refusal !== undefined) {
+        stream.respond(refusal, { endStream: true });
+        stream.close(constants.NGHTTP2_NO_ERROR);
+        return;
+      }
       this.#watch(stream);
-      const listeners = headers["content-type"]?.startsWith("application/grpc") ? grpc : compat;
+      const listeners = isGrpc ? grpc : compat;
       try {
         for (const listener of listeners) {
           Reflect.apply(listener, http2, [stream, headers, ...more]);

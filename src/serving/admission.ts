@@ -39,9 +39,8 @@ export class AdmissionGate implements Admission {
   }
 
   acquire(bytes: number): Permit {
-    if (this.#closed) throw this.#refusal("shutting-down");
-    if (this.#memoryFull) throw this.#refusal("memory");
-    if (this.#entries >= this.#limits.entriesMax) throw this.#refusal("requests");
+    const refused = this.refusal();
+    if (refused !== undefined) throw refused;
     this.#grow(bytes);
     this.#entries += 1;
     return new CountedPermit(
@@ -49,6 +48,13 @@ export class AdmissionGate implements Admission {
       (delta) => this.#grow(delta),
       (held) => this.#free(held),
     );
+  }
+
+  refusal(): ServingError | undefined {
+    if (this.#closed) return this.#refusal("shutting-down");
+    if (this.#memoryFull) return this.#refusal("memory");
+    if (this.#entries >= this.#limits.entriesMax) return this.#refusal("requests");
+    return undefined;
   }
 
   /** While memory is short every request is refused. */

@@ -76,6 +76,30 @@ async function frames(stream: ReturnType<typeof open>["stream"], count: number):
 }
 
 describe("streams of one connection", () => {
+  it("may be refused by their headers, and are then nobody else's", async () => {
+    const other = createServer();
+    let heard = 0;
+    other.on("stream", () => {
+      heard += 1;
+    });
+    const refusal = { ":status": 200, "grpc-status": "14", "grpc-message": "full" };
+    new Streams(limits).share(
+      other,
+      () => {},
+      () => refusal,
+    );
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const session = connect(`http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+    const stream = session.request({ ":method": "POST", ":path": "/", ...grpcType });
+    const answered = new Promise((resolve) => stream.on("response", resolve));
+    stream.write(Buffer.alloc(100_000));
+    expect(await answered).toMatchObject({ "grpc-status": "14", "grpc-message": "full" });
+    expect(heard).toBe(0);
+    stream.on("error", () => {});
+    session.destroy();
+    await new Promise((resolve) => other.close(resolve));
+  });
+
   it("go by their content type, side by side", async () => {
     const calls = [open(grpcType), open(), open(grpcType)];
     for (const { stream } of calls) stream.end("x");

@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import type { ServiceError } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { queueEntriesMax } from "../../src/domain/limits.ts";
+import { GrpcClient } from "../support/grpc.ts";
 import { http1, http2, http2Session, inferBody } from "../support/http.ts";
 import { identityModel, save, slowModel, temporaryFolder } from "../support/models.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -44,6 +46,25 @@ describe("overload", () => {
     expect(refused[0]?.headers["retry-after"]).toBe("1");
     expect(refused[0]?.json().error).toContain("Exceeds maximum queue size");
     expect((await http1(server.port, { path: "/v2/health/live" })).status).toBe(200);
+  });
+});
+
+describe("overload over gRPC", () => {
+  it("is refused by its headers, as UNAVAILABLE and in the same words", async () => {
+    const clients = [new GrpcClient(server.port), new GrpcClient(server.port)];
+    const contents = { fp32_contents: [1] };
+    const inputs = [{ name: "x", datatype: "FP32", shape: [1], contents }];
+    const message = { model_name: "slow", inputs };
+    const calls = Array.from({ length: queueEntriesMax + 100 }, (_, index) =>
+      clients[index % 2]?.call("ModelInfer", message, { deadline: 3_000 }).then(
+        () => "OK",
+        (error: ServiceError) => `${error.code} ${error.details.slice(0, 27)}`,
+      ),
+    );
+    const outcomes = new Set(await Promise.all(calls));
+    expect([...outcomes]).toContain("OK");
+    expect([...outcomes]).toContain("14 Exceeds maximum queue size: ".slice(0, 30));
+    for (const client of clients) client.close();
   });
 });
 
