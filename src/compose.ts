@@ -111,7 +111,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
       health.refresh();
       systemClock.after(settleMs, () => {
         executor.grow();
-        if (settings.batching === "auto") void repository.judge();
+        if (merging) void repository.judge();
         void edges.openGrpc();
       });
       guard({ admission, edges, executor, health, log });

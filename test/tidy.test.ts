@@ -202,7 +202,7 @@ describe("dependencies", () => {
     }
   });
 
-  it("before the first answer are Piscina and ONNX Runtime, then Hono and its server", () => {
+  it("that load with the first module are Piscina alone", () => {
     const graph = new Map(code.map((file) => [file.path, file]));
     const loaded = new Set<string>();
     const walk = (path: string) => {

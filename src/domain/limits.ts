@@ -55,7 +55,6 @@ export const connectionAgeMs = 30 * 60_000;
 export const connectionAgeGraceMs = 30_000;
 
 /** Start, load and shutdown. */
-export const loadMsMax = 600_000;
 export const drainMsMax = 25_000;
 export const workerHeapMiBMax = 512;
 export const refillAttemptsMax = 5;
