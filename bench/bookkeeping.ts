@@ -66,7 +66,7 @@ function requestsOf(input: Tensor, verdict: Verdict): () => Promise<void> {
     version: undefined,
     id: undefined,
     parameters: noParameters,
-    inputs: [input],
+    inputs: { kind: "tensors", tensors: [input] },
     outputs: [],
   };
   const admission = new AdmissionGate({ entriesMax: burst, bytesMax: burst * body.length });

@@ -37,7 +37,7 @@ function scanned(body: Buffer): Tensor | undefined {
   const work = scanInfer(target, body, Buffer.alloc(0));
   for (;;) {
     const { done, value } = work.next();
-    if (done) return value.inputs[0];
+    if (done) return value.inputs.kind === "tensors" ? value.inputs.tensors[0] : undefined;
   }
 }
 

@@ -11,6 +11,44 @@ export interface RequestedOutput {
   readonly parameters: Parameters;
 }
 
+/** One value as its client wrote it; integers that a double cannot hold are bigints. */
+export type Scalar = null | boolean | number | bigint | string;
+
+/** Elements, row-major, whose datatype is left to the model. */
+export interface Values {
+  readonly shape: readonly number[];
+  /** Doubles where every element is one, else each as it was written. */
+  readonly elements: Float64Array | readonly Scalar[];
+}
+
+/** What was given under one name, stacked: the first dimension counts the rows that have it. */
+export interface NamedValues {
+  readonly name: string;
+  readonly values: Values;
+  /** Which rows these are, in ascending order; `undefined` for all. */
+  readonly rows: readonly number[] | undefined;
+}
+
+/**
+ * The inputs of a request in the form in which they came. `serving/conform` alone makes tensors of
+ * them that a model takes.
+ */
+export type Inputs =
+  /** Named and typed by the client: V2. */
+  | { readonly kind: "tensors"; readonly tensors: readonly Tensor[] }
+  /** One value, or one object of named values, for each row: V1's `instances`. */
+  | {
+      readonly kind: "rows";
+      readonly count: number;
+      readonly values: Values | readonly NamedValues[];
+      /** Whether an instance was a list of objects, each of them a row of a data frame. */
+      readonly framed: boolean;
+    }
+  /** All rows of an input together: V1's columnar `inputs`. */
+  | { readonly kind: "columns"; readonly values: Values | readonly NamedValues[] }
+  /** The elements of the only input, without a word about them: V2's raw binary request. */
+  | { readonly kind: "raw"; readonly bytes: Uint8Array };
+
 /** What every protocol decodes into. Nothing in it needs the model to be known. */
 export interface InferRequest {
   readonly model: ModelName;
@@ -18,7 +56,7 @@ export interface InferRequest {
   readonly version: string | undefined;
   readonly id: string | undefined;
   readonly parameters: Parameters;
-  readonly inputs: readonly Tensor[];
+  readonly inputs: Inputs;
   /** Empty: every output of the model, in its order. */
   readonly outputs: readonly RequestedOutput[];
 }

@@ -5,7 +5,6 @@ import {
   inputsMax,
   outputsMax,
   parametersMax,
-  stringBytesMax,
   tensorNameBytesMax,
 } from "../domain/limits.ts";
 import type { ModelName } from "../domain/model.ts";
@@ -65,36 +64,6 @@ function repeated(named: readonly { readonly name: string }[]): string | undefin
     seen.add(name);
   }
   return undefined;
-}
-
-/**
- * Strings of up to `stringBytesMax`, as ONNX Runtime's binding takes them. It cuts a string at NUL
- * and replaces lone surrogates (onnxruntime-node 1.30.0), so both are refused rather than answered
- * wrongly.
- */
-export function checkedString(text: string, name: string): string {
-  if (isTooLong(text)) {
-    throw invalid(`a string of input '${clip(name)}' is longer than ${stringBytesMax} bytes`);
-  }
-  if (text.includes("\0")) {
-    throw invalid(
-      `input '${clip(name)}' holds a string with a NUL character, which is unsupported`,
-    );
-  }
-  if (!text.isWellFormed()) {
-    throw invalid(`input '${clip(name)}' holds a string that is not valid Unicode`);
-  }
-  return text;
-}
-
-/** Whether `checkedString` takes it. */
-export function isPlainString(text: string): boolean {
-  return !isTooLong(text) && !text.includes("\0") && text.isWellFormed();
-}
-
-/** A UTF-16 unit takes at most three bytes of UTF-8; few strings have to be measured. */
-function isTooLong(text: string): boolean {
-  return text.length > stringBytesMax / 3 && Buffer.byteLength(text) > stringBytesMax;
 }
 
 /** A response that is larger than the server gives; it may be given up before all is counted. */

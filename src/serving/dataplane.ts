@@ -5,6 +5,7 @@ import type { Lease } from "../domain/model.ts";
 import type { Dataplane, Models, Permit } from "../domain/ports.ts";
 import { type InferRequest, type InferResponse, timeoutParameterMs } from "../domain/request.ts";
 import type { Batcher } from "./batcher.ts";
+import { answerIn, type Conformed } from "./conform/conformed.ts";
 import { conform } from "./conform.ts";
 import { type Answer, Entry } from "./entry.ts";
 
@@ -28,19 +29,21 @@ export class ServingDataplane implements Dataplane {
     if (timeoutMs !== undefined) call.limit(now + timeoutMs);
     call.check(now);
     const lease = this.#ports.models.lease(request.model, request.version);
-    const answer = await this.#enqueue({ request, lease, call, permit, admittedMs: now });
+    const conformed = leased(lease, () => conform(request, lease.model));
+    const answer = await this.#enqueue({ conformed, lease, call, permit, admittedMs: now });
     if (answer.kind === "error") throw answer.error;
     const { name, version } = lease.model;
-    return { model: name, version, id: request.id, outputs: answer.outputs };
+    const outputs = answerIn(conformed.form, answer.outputs);
+    return { model: name, version, id: request.id, outputs };
   }
 
-  #enqueue({ request, lease, call, permit, admittedMs }: Leased): Promise<Answer> {
+  #enqueue({ conformed, lease, call, permit, admittedMs }: Leased): Promise<Answer> {
     const { clock, batcher } = this.#ports;
-    const conformed = leased(lease, () => conform(request, lease.model));
     return new Promise((resolve) => {
       permit.hold();
       const entry: Entry = new Entry({
-        ...conformed,
+        inputs: conformed.inputs,
+        outputs: conformed.outputs,
         model: lease.model,
         call,
         admittedMs,
@@ -61,7 +64,7 @@ export class ServingDataplane implements Dataplane {
 
 /** A request with all that it holds. */
 interface Leased {
-  readonly request: InferRequest;
+  readonly conformed: Conformed;
   readonly lease: Lease;
   readonly call: Call;
   readonly permit: Permit;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { datatypes } from "../../src/domain/datatype.ts";
+import { checkedString } from "../../src/domain/elements.ts";
 import {
   idBytesMax,
   inputsMax,
@@ -15,7 +16,6 @@ import {
   checkedDatatype,
   checkedId,
   checkedName,
-  checkedString,
   responseTooLarge,
 } from "../../src/protocol/checks.ts";
 import { refusal } from "./refusal.ts";

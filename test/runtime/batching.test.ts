@@ -13,6 +13,7 @@ import { PiscinaExecutor } from "../../src/runtime/executor.ts";
 import { AdmissionGate } from "../../src/serving/admission.ts";
 import { Batcher } from "../../src/serving/batcher.ts";
 import { ServingDataplane } from "../../src/serving/dataplane.ts";
+import { tensorInputs } from "../support/inputs.ts";
 import { save, temporaryFolder } from "../support/models.ts";
 import { batchableModels, singleModels } from "../support/row-models.ts";
 import { irisModel } from "../support/server.ts";
@@ -94,7 +95,7 @@ async function infer(name: string, inputs: readonly Tensor[]): Promise<readonly 
     version: undefined,
     id: undefined,
     parameters: noParameters,
-    inputs,
+    inputs: tensorInputs(...inputs),
     outputs: [],
   };
   const permit = admission.acquire(1);

@@ -11,6 +11,7 @@ import { PiscinaExecutor } from "../../src/runtime/executor.ts";
 import { AdmissionGate } from "../../src/serving/admission.ts";
 import { Batcher } from "../../src/serving/batcher.ts";
 import { ServingDataplane } from "../../src/serving/dataplane.ts";
+import { tensorInputs } from "../support/inputs.ts";
 import { offsetModel, save, temporaryFolder } from "../support/models.ts";
 
 /** The real executor with real workers, one of which can be made to die. */
@@ -51,7 +52,7 @@ async function serve(slots: number) {
       version: undefined,
       id: undefined,
       parameters: noParameters,
-      inputs: [{ name: "x", datatype: "FP32" as const, shape: [1], bytes }],
+      inputs: tensorInputs({ name: "x", datatype: "FP32", shape: [1], bytes }),
       outputs: [],
     };
     const permit = admission.acquire(4);

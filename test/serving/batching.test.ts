@@ -12,6 +12,7 @@ import { BatchCap } from "../../src/serving/cap.ts";
 import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { done, FakeExecutor } from "../fakes/executor.ts";
+import { tensorInputs } from "../support/inputs.ts";
 
 /** Merging, rule by rule; among them the bugs that other servers have had with it. */
 
@@ -64,7 +65,12 @@ function send({ rows = [[1]], outputs = ["x"], parameters = noParameters, call }
     version: undefined,
     id: undefined,
     parameters,
-    inputs: [{ name: "x", datatype: "UINT8" as const, shape, bytes: new Uint8Array(rows.flat()) }],
+    inputs: tensorInputs({
+      name: "x",
+      datatype: "UINT8",
+      shape,
+      bytes: new Uint8Array(rows.flat()),
+    }),
     outputs: outputs.map((name) => ({ name, parameters: noParameters })),
   };
   const sent: Sent = { answer: undefined, error: undefined };

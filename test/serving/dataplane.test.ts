@@ -10,6 +10,7 @@ import { Batcher } from "../../src/serving/batcher.ts";
 import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { done, FakeExecutor } from "../fakes/executor.ts";
+import { tensorInputs } from "../support/inputs.ts";
 
 const silent: Log = { write: () => {} };
 
@@ -64,7 +65,12 @@ function send(value: number, model = "a", parameters: Parameters = noParameters)
     version: undefined,
     id: undefined,
     parameters,
-    inputs: [{ name: "x", datatype: "UINT8", shape: [1], bytes: new Uint8Array([value]) }],
+    inputs: tensorInputs({
+      name: "x",
+      datatype: "UINT8",
+      shape: [1],
+      bytes: new Uint8Array([value]),
+    }),
     outputs: [],
   };
   const sent: Sent = { call: new Call(clock.nowMs() + 1_000), outcome: "pending" };
@@ -192,7 +198,7 @@ describe("the data plane", () => {
       version: undefined,
       id: undefined,
       parameters: noParameters,
-      inputs: [],
+      inputs: tensorInputs(),
       outputs: [],
     };
     const permit = admission.acquire(1);

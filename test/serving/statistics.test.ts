@@ -11,6 +11,7 @@ import { Batcher } from "../../src/serving/batcher.ts";
 import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { FakeExecutor } from "../fakes/executor.ts";
+import { tensorInputs } from "../support/inputs.ts";
 
 /** Sums to the last digit, under a clock that stands still until it is told to go on. */
 
@@ -55,7 +56,7 @@ function send(rows = 1, shape: readonly number[] = [rows, 1]): Call {
     version: undefined,
     id: undefined,
     parameters: noParameters,
-    inputs: [{ name: "x", datatype: "UINT8" as const, shape, bytes }],
+    inputs: tensorInputs({ name: "x", datatype: "UINT8", shape, bytes }),
     outputs: [],
   };
   const call = new Call(Number.POSITIVE_INFINITY);

@@ -9,6 +9,7 @@ import { Batcher } from "../../src/serving/batcher.ts";
 import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { FakeExecutor } from "../fakes/executor.ts";
+import { tensorInputs } from "../support/inputs.ts";
 
 /**
  * The data plane under a fake clock, with everything that can happen to it happening in an order
@@ -150,7 +151,7 @@ export class Simulation {
       version: undefined,
       id: undefined,
       parameters: noParameters,
-      inputs: [input],
+      inputs: tensorInputs(input),
       outputs: [],
     };
     const limitMs = this.#below(3) === 0 ? 1 + this.#below(60) : 100_000;

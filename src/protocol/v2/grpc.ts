@@ -106,7 +106,7 @@ export function decodeModelInferRequest(message: Uint8Array): InferRequest {
       version: version === "" ? undefined : version,
       id: id === "" ? undefined : checkedId(id),
       parameters,
-      inputs: readTensors(name, inputs, raw),
+      inputs: { kind: "tensors", tensors: readTensors(name, inputs, raw) },
       outputs,
     };
   });

@@ -1,3 +1,4 @@
+import { quoteValue } from "../../domain/elements.ts";
 import { invalid } from "../../domain/error.ts";
 import { jsonDepthMax } from "../../domain/limits.ts";
 import type { ModelName } from "../../domain/model.ts";
@@ -27,7 +28,6 @@ import {
   checkedName,
   type TensorHead,
 } from "../checks.ts";
-import { quoteValue } from "./elements.ts";
 import { readRaw } from "./raw.ts";
 import { readValues, writeValues } from "./values.ts";
 
@@ -77,7 +77,7 @@ export function readRequest(
     ...target,
     id: id === undefined ? undefined : checkedId(id),
     parameters: readParameters(body, "the request"),
-    inputs,
+    inputs: { kind: "tensors", tensors: inputs },
     outputs,
   };
 }

@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
+import { checkedString } from "../../domain/elements.ts";
 import { invalid, type ServingError } from "../../domain/error.ts";
 import { byteCount, elementCount, type Tensor } from "../../domain/tensor.ts";
 import { clip } from "../../domain/text.ts";
-import { checkedString, type TensorHead } from "../checks.ts";
+import type { TensorHead } from "../checks.ts";
 
 /**
  * Tensors as bytes, as the binary tensor extension and gRPC's raw contents have them:

@@ -1,6 +1,7 @@
 import { bytesPerElement } from "../../domain/datatype.ts";
+import { type Numbers, numbersOf } from "../../domain/elements.ts";
 import { jsonSliceBytes, jsonSliceElements } from "../../domain/limits.ts";
-import { elementCount, type FixedTensor, type Tensor } from "../../domain/tensor.ts";
+import { elementCount, type Tensor } from "../../domain/tensor.ts";
 import type { JsonValue } from "../../wire/json.ts";
 import type { TensorHead } from "../checks.ts";
 import { Elements } from "./elements.ts";
@@ -39,7 +40,7 @@ export function writeValues(tensor: Tensor): string {
   if (tensor.datatype === "BYTES") {
     return tensor.strings.map((text) => JSON.stringify(text)).join(",");
   }
-  const values = viewOf(tensor);
+  const values = numbersOf(tensor);
   const plain = tensor.datatype === "BOOL" ? undefined : plainNumbers(values);
   // V8 writes an array faster than it joins its numbers.
   if (plain !== undefined) return JSON.stringify(plain).slice(1, -1);
@@ -117,51 +118,6 @@ export function isLargeTensor(tensor: Tensor): boolean {
 function elementsOf(tensor: Tensor): number {
   if (tensor.datatype === "BYTES") return tensor.strings.length;
   return tensor.bytes.byteLength / bytesPerElement(tensor.datatype);
-}
-
-type Numbers = Iterable<number | bigint>;
-
-/** The elements as numbers. A view where the bytes are aligned, else of a copy. */
-function viewOf({ datatype, bytes }: FixedTensor): Numbers {
-  switch (datatype) {
-    case "BOOL":
-    case "UINT8":
-      return bytes;
-    case "INT8":
-      return new Int8Array(...region(bytes, 1));
-    case "INT16":
-      return new Int16Array(...region(bytes, 2));
-    case "UINT16":
-      return new Uint16Array(...region(bytes, 2));
-    case "FP16":
-      return new Float16Array(...region(bytes, 2));
-    case "BF16":
-      return widened(new Uint16Array(...region(bytes, 2)));
-    case "INT32":
-      return new Int32Array(...region(bytes, 4));
-    case "UINT32":
-      return new Uint32Array(...region(bytes, 4));
-    case "FP32":
-      return new Float32Array(...region(bytes, 4));
-    case "INT64":
-      return new BigInt64Array(...region(bytes, 8));
-    case "UINT64":
-      return new BigUint64Array(...region(bytes, 8));
-    case "FP64":
-      return new Float64Array(...region(bytes, 8));
-    default:
-      return datatype satisfies never;
-  }
-}
-
-function region(bytes: Uint8Array, size: number): [ArrayBufferLike, number, number] {
-  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
-  return [aligned.buffer, aligned.byteOffset, aligned.byteLength / size];
-}
-
-function widened(halves: Uint16Array): Float32Array {
-  const bits = Uint32Array.from(halves, (half) => half << 16);
-  return new Float32Array(bits.buffer);
 }
 
 /** BYTES elements that arrive as bytes instead of JSON strings. */

@@ -6,6 +6,7 @@ import { parseModelName } from "../../../src/domain/model.ts";
 import type { InferRequest, ParameterValue } from "../../../src/domain/request.ts";
 import { decodeBody, encodeBody } from "../../../src/protocol/v2/binary.ts";
 import { cases } from "../../support/cases.ts";
+import { tensorInputs, tensorsOf } from "../../support/inputs.ts";
 import { expectOnly, refusal } from "../refusal.ts";
 import { comparable, response } from "./arbitraries.ts";
 
@@ -25,7 +26,7 @@ function request(own: (ParameterValue | undefined)[], all?: ParameterValue): Inf
     ...target,
     id: undefined,
     parameters: parameters("binary_data_output", all),
-    inputs: [],
+    inputs: tensorInputs(),
     outputs: own.map((value, index) => ({
       name: `${index}`,
       parameters: parameters("binary_data", value),
@@ -45,7 +46,7 @@ const answer = {
 describe("decodeBody", () => {
   it("takes JSON of the length that the header gives, then the binary tensors", () => {
     const { inputs } = decodeBody(target, body, `${json.length}`);
-    expect(inputs).toMatchObject([{ name: "x" }, { name: "y", strings: ["a"] }]);
+    expect(tensorsOf(inputs)).toMatchObject([{ name: "x" }, { name: "y", strings: ["a"] }]);
   });
 
   it("takes all as JSON without the header, or with one of the whole length", () => {
@@ -53,7 +54,9 @@ describe("decodeBody", () => {
       '{"inputs":[{"name":"größe","datatype":"INT8","shape":[1],"data":[1]}]}',
     );
     for (const length of [undefined, `${plain.length}`, `00${plain.length}`]) {
-      expect(decodeBody(target, plain, length).inputs).toMatchObject([{ name: "größe" }]);
+      expect(tensorsOf(decodeBody(target, plain, length).inputs)).toMatchObject([
+        { name: "größe" },
+      ]);
     }
     expect(refusal(() => decodeBody(target, plain, `${plain.length - 1}`))).toContain(
       "failed to parse the request JSON buffer",
@@ -109,7 +112,7 @@ describe("encodeBody", () => {
         const head = Buffer.from(json.replace('"outputs":[', '"inputs":['));
         const back = Buffer.concat([head, sent.subarray(headerLength)]);
         const { inputs } = decodeBody(target, back, `${head.length}`);
-        expect(inputs.map(comparable)).toEqual(response.outputs.map(comparable));
+        expect(tensorsOf(inputs).map(comparable)).toEqual(response.outputs.map(comparable));
       }),
       { numRuns: 300 },
     );

@@ -11,6 +11,7 @@ import {
 } from "../../../src/domain/limits.ts";
 import type { InferRequest } from "../../../src/domain/request.ts";
 import { decodeModelInferRequest } from "../../../src/protocol/v2/grpc.ts";
+import { tensorsOf } from "../../support/inputs.ts";
 import { refusal } from "../refusal.ts";
 import { message, type Write } from "./requests.ts";
 
@@ -161,7 +162,7 @@ describe("refusals", () => {
 describe("limits", () => {
   it("of inputs, outputs and raw contents", () => {
     const raws = (count: number) => indexed(count, () => (writer) => writer.bytes(7, Buffer.of(1)));
-    expect(decode(...indexed(inputsMax, input)).inputs).toHaveLength(inputsMax);
+    expect(tensorsOf(decode(...indexed(inputsMax, input)).inputs)).toHaveLength(inputsMax);
     expect(refusal(() => decode(...indexed(inputsMax + 1, input)))).toContain("1001 inputs");
     expect(refusal(() => decode(...raws(inputsMax + 1)))).toContain("1001 inputs");
     expect(decode(...indexed(outputsMax, output)).outputs).toHaveLength(outputsMax);
@@ -190,7 +191,7 @@ describe("limits", () => {
       input("x", ...Array<Write>(rank).fill((input) => input.int64(3, 1)));
     for (const dims of [packedDims, singleDims]) {
       // The input has one dimension of its own.
-      expect(decode(dims(rankMax - 1)).inputs).toHaveLength(1);
+      expect(tensorsOf(decode(dims(rankMax - 1)).inputs)).toHaveLength(1);
       expect(refusal(() => decode(dims(rankMax)))).toContain("more than 32 dimensions");
     }
   });
@@ -201,7 +202,7 @@ describe("limits", () => {
       (writer) =>
         writer.string(3, id);
     const name = "é".repeat(tensorNameBytesMax / 2);
-    expect(decode(input(name), output(name)).inputs).toHaveLength(1);
+    expect(tensorsOf(decode(input(name), output(name)).inputs)).toHaveLength(1);
     expect(refusal(() => decode(input(`${name}x`)))).toContain("longer than 4096 bytes");
     expect(refusal(() => decode(output(`${name}x`)))).toContain("longer than 4096 bytes");
     expect(decode(id("i".repeat(idBytesMax))).id).toHaveLength(idBytesMax);
@@ -221,7 +222,7 @@ it("takes a million strings without bytes", () => {
       message(head("x", "BYTES", [count]), (input) => input.bytes(5, elements)),
     ),
   );
-  const [tensor] = request.inputs;
+  const [tensor] = tensorsOf(request.inputs);
   assert(tensor?.datatype === "BYTES", "the input is what was sent");
   expect(tensor.strings).toHaveLength(count);
 });

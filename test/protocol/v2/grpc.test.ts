@@ -15,6 +15,7 @@ import {
   healthStatuses,
 } from "../../../src/protocol/v2/grpc.ts";
 import { writeRaw } from "../../../src/protocol/v2/raw.ts";
+import { tensorsOf } from "../../support/inputs.ts";
 import { refusal } from "../refusal.ts";
 import { response } from "./arbitraries.ts";
 import { loadHealth, loadInference, loadUnpackedInference } from "./loader.ts";
@@ -65,7 +66,7 @@ describe("ModelInferRequest", () => {
       inputs: [{ name: "x", datatype: "FP32", shape: [1] }],
       raw_input_contents: [Buffer.alloc(4)],
     });
-    const [tensor] = decodeModelInferRequest(bytes).inputs;
+    const [tensor] = tensorsOf(decodeModelInferRequest(bytes).inputs);
     assert(tensor?.datatype === "FP32", "the input is what was sent");
     expect(tensor.bytes.buffer).toBe(bytes.buffer);
   });

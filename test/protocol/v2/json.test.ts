@@ -12,6 +12,7 @@ import {
 import { parseModelName } from "../../../src/domain/model.ts";
 import type { InferRequest } from "../../../src/domain/request.ts";
 import { decodeInfer, encodeInfer } from "../../../src/protocol/v2/json.ts";
+import { tensorInputs, tensorsOf } from "../../support/inputs.ts";
 import { refusal } from "../refusal.ts";
 import {
   comparable,
@@ -66,7 +67,7 @@ describe("decodeInfer", () => {
         ["d", true],
         ["e", 9223372036854775807n],
       ]),
-      inputs: [
+      inputs: tensorInputs(
         {
           name: "x",
           datatype: "INT32",
@@ -74,7 +75,7 @@ describe("decodeInfer", () => {
           bytes: new Uint8Array(Int32Array.of(1, 2).buffer),
         },
         { name: "y", datatype: "BYTES", shape: [], strings: ["é"] },
-      ],
+      ),
       outputs: [
         { name: "z", parameters: new Map([["binary_data", true]]) },
         { name: "w", parameters: new Map() },
@@ -104,7 +105,7 @@ describe("decodeInfer", () => {
           decode(`{"inputs":[{${head},"parameters":{"binary_data_size":${raw.length}}}]}`, raw),
         ];
         for (const { inputs } of forms) {
-          expect(inputs.map(comparable)).toEqual([comparable(tensorOf(name, content))]);
+          expect(tensorsOf(inputs).map(comparable)).toEqual([comparable(tensorOf(name, content))]);
         }
       }),
       { numRuns: 50 },
@@ -114,7 +115,7 @@ describe("decodeInfer", () => {
   it("keeps 64-bit integers exact to the last digit", () => {
     const edges = "[9223372036854775807,-9223372036854775808,9007199254740993]";
     const { inputs } = decode(withInput(`"datatype":"INT64","shape":[3],"data":${edges}`));
-    expect(inputs).toHaveProperty(
+    expect(tensorsOf(inputs)).toHaveProperty(
       "0.bytes",
       new Uint8Array(BigInt64Array.of(2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n).buffer),
     );
@@ -133,7 +134,7 @@ describe("decodeInfer", () => {
         {"name":"c","datatype":"UINT8","shape":[1],"parameters":{"binary_data_size":1}}]}`,
       Buffer.of(1, 2, 3),
     );
-    expect(inputs).toMatchObject([
+    expect(tensorsOf(inputs)).toMatchObject([
       { bytes: Buffer.of(1, 2) },
       { bytes: new Uint8Array([9]) },
       { bytes: Buffer.of(3) },
@@ -255,7 +256,7 @@ describe("limits", () => {
   it("of inputs", () => {
     const inputs = (count: number) => () =>
       decode(`{"inputs":[${many(count, (index) => input.replace("x", `x${index}`))}]}`);
-    expect(inputs(inputsMax)().inputs).toHaveLength(inputsMax);
+    expect(tensorsOf(inputs(inputsMax)().inputs)).toHaveLength(inputsMax);
     expect(refusal(inputs(inputsMax + 1))).toContain("the request has 1001 inputs");
   });
 
@@ -284,14 +285,14 @@ describe("limits", () => {
   it("of the rank", () => {
     const shaped = (rank: number) => () =>
       decode(withInput(`"datatype":"INT8","shape":[${many(rank, () => "1")}],"data":[1]`));
-    expect(shaped(rankMax)().inputs).toHaveLength(1);
+    expect(tensorsOf(shaped(rankMax)().inputs)).toHaveLength(1);
     expect(refusal(shaped(rankMax + 1))).toContain("at most 32 are allowed");
   });
 
   it("of names and ids", () => {
     const named = (name: string) => () => decode(`{"inputs":[${input.replace("x", name)}]}`);
     const id = (id: string) => () => decode(withBody(`"id":"${id}"`));
-    expect(named("é".repeat(tensorNameBytesMax / 2))().inputs).toHaveLength(1);
+    expect(tensorsOf(named("é".repeat(tensorNameBytesMax / 2))().inputs)).toHaveLength(1);
     expect(refusal(named("é".repeat(tensorNameBytesMax / 2 + 1)))).toContain("longer than 4096");
     expect(id("é".repeat(idBytesMax / 2))().id).toHaveLength(idBytesMax / 2);
     expect(refusal(id("é".repeat(idBytesMax / 2 + 1)))).toContain("longer than 4096");
@@ -305,7 +306,7 @@ describe("limits", () => {
           `"datatype":"INT8","shape":[1],"data":${"[".repeat(depth - 3)}1${"]".repeat(depth - 3)}`,
         ),
       );
-    expect(nested(100)().inputs).toHaveLength(1);
+    expect(tensorsOf(nested(100)().inputs)).toHaveLength(1);
     expect(refusal(nested(101))).toContain(depthMessage);
     expect(refusal(() => decode("[".repeat(10_000)))).toContain(depthMessage);
   });
@@ -319,7 +320,7 @@ describe("encodeInfer", () => {
         const names = new Set(response.outputs.map(({ name }) => name));
         fc.pre(names.size === response.outputs.length);
         const request = decode(json.replace('"outputs":[', '"inputs":['));
-        expect(request.inputs.map(comparable)).toEqual(response.outputs.map(comparable));
+        expect(tensorsOf(request.inputs).map(comparable)).toEqual(response.outputs.map(comparable));
         expect(request.id).toBe(response.id);
       }),
       { numRuns: 300 },

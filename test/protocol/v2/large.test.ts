@@ -16,6 +16,7 @@ import {
 } from "../../../src/protocol/v2/large.ts";
 import { scanInfer } from "../../../src/protocol/v2/scanned.ts";
 import { cases } from "../../support/cases.ts";
+import { tensorInputs, tensorsOf } from "../../support/inputs.ts";
 import { refusal } from "../refusal.ts";
 import { comparable, contentOf, flatJson, nestedJson, response } from "./arbitraries.ts";
 
@@ -37,7 +38,7 @@ function finish<T>(work: Generator<void, T>): T {
 function outcome(decode: () => InferRequest): unknown {
   try {
     const request = decode();
-    return { ...request, inputs: request.inputs.map(comparable) };
+    return { ...request, inputs: tensorsOf(request.inputs).map(comparable) };
   } catch (error) {
     if (error instanceof ServingError) return `${error.kind}: ${error.message}`;
     throw error;
@@ -167,9 +168,9 @@ describe("scanInfer", () => {
       ).join(",");
     const scan = (text: string) => () =>
       finish(scanInfer(target, Buffer.from(text), noBytes, jsonSliceBytes));
-    expect(scan(`{"inputs":[${inputs(inputsMax)}]}`)().inputs).toHaveLength(inputsMax);
+    expect(tensorsOf(scan(`{"inputs":[${inputs(inputsMax)}]}`)().inputs)).toHaveLength(inputsMax);
     const twice = `{"inputs":[${inputs(inputsMax + 9)}],"inputs":[${inputs(inputsMax)}]}`;
-    expect(scan(twice)().inputs).toHaveLength(inputsMax);
+    expect(tensorsOf(scan(twice)().inputs)).toHaveLength(inputsMax);
     expect(refusal(scan(`{"inputs":[${inputs(inputsMax + 1)}]}`))).toBe(
       "the request has 1001 inputs, but at most 1000 are allowed",
     );
@@ -242,7 +243,9 @@ describe("decodeLargeBody", () => {
     }
     for (let shift = 0; shift < 4; shift += 1) {
       const text = `{${" ".repeat(shift)}"x":"${"🦙".repeat(300_000)}","inputs":[]}`;
-      expect(finish(decodeLargeBody(target, Buffer.from(text), undefined)).inputs).toEqual([]);
+      expect(
+        tensorsOf(finish(decodeLargeBody(target, Buffer.from(text), undefined)).inputs),
+      ).toEqual([]);
     }
   });
 
@@ -260,7 +263,7 @@ describe("encodeLargeBody", () => {
     ...target,
     id: undefined,
     parameters: new Map(),
-    inputs: [],
+    inputs: tensorInputs(),
     outputs: binary.map((value, index) => ({
       name: `${index}`,
       parameters: new Map(value === undefined ? [] : [["binary_data", value]]),

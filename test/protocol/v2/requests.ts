@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { type Datatype, datatypes } from "../../../src/domain/datatype.ts";
 import type { InferRequest } from "../../../src/domain/request.ts";
 import { ProtoWriter } from "../../../src/wire/protobuf.ts";
+import { tensorsOf } from "../../support/inputs.ts";
 import {
   type Content,
   comparable,
@@ -133,5 +134,5 @@ export function expectedRequest({ inputs, ...request }: RequestCase): object {
 }
 
 export function comparableRequest(request: InferRequest): object {
-  return { ...request, inputs: request.inputs.map(comparable) };
+  return { ...request, inputs: tensorsOf(request.inputs).map(comparable) };
 }

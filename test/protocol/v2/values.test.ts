@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Datatype, datatypes } from "../../../src/domain/datatype.ts";
+import { quoteValue } from "../../../src/domain/elements.ts";
 import { elementsMax, rankMax } from "../../../src/domain/limits.ts";
 import type { Tensor } from "../../../src/domain/tensor.ts";
-import { quoteValue } from "../../../src/protocol/v2/elements.ts";
 import { readTextElements, readValues, writeValues } from "../../../src/protocol/v2/values.ts";
 import { type JsonValue, parseJson } from "../../../src/wire/json.ts";
 import { refusal } from "../refusal.ts";

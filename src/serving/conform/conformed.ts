@@ -1,0 +1,31 @@
+import type { Tensor } from "../../domain/tensor.ts";
+
+/** A request in the model's own terms. */
+export interface Conformed {
+  /** One tensor for each input of the graph, in its order. */
+  readonly inputs: readonly Tensor[];
+  /** Names of the graph's outputs to compute. */
+  readonly outputs: readonly string[];
+  readonly form: AnswerForm;
+}
+
+/** What becomes of the outputs that a graph gave, so that they answer the request. */
+export type AnswerForm =
+  /** They are the answer. */
+  | { readonly kind: "plain" }
+  /** The graph knows no rows; its outputs are those of the request's only row. */
+  | { readonly kind: "onlyRow" };
+
+export const plain: AnswerForm = { kind: "plain" };
+
+/** The answer to a request, from the outputs in the order of `Conformed.outputs`. */
+export function answerIn(form: AnswerForm, outputs: readonly Tensor[]): readonly Tensor[] {
+  switch (form.kind) {
+    case "plain":
+      return outputs;
+    case "onlyRow":
+      return outputs.map((output) => ({ ...output, shape: [1, ...output.shape] }));
+    default:
+      return form satisfies never;
+  }
+}

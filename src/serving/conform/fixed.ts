@@ -1,0 +1,166 @@
+import { invalid, type ServingError } from "../../domain/error.ts";
+import type { LoadedModel } from "../../domain/model.ts";
+import type { InferRequest, Inputs, NamedValues, Values } from "../../domain/request.ts";
+import type { Tensor, TensorSpec } from "../../domain/tensor.ts";
+import { type AnswerForm, type Conformed, plain } from "./conformed.ts";
+import { quoted, unknownOutput, wrongInputs } from "./names.ts";
+import { fromRaw } from "./raw.ts";
+import { typed } from "./typed.ts";
+
+/** Models whose inputs and outputs are tensors with names, datatypes and shapes of their own. */
+
+interface Given {
+  /** One tensor for each input of the signature, in its order. */
+  readonly inputs: readonly Tensor[];
+  readonly form: AnswerForm;
+}
+
+export function conformFixed(request: InferRequest, model: LoadedModel): Conformed {
+  const { inputs, form } = given(request.inputs, model);
+  return { inputs, form, outputs: requestedOutputs(request, model) };
+}
+
+function given(inputs: Inputs, model: LoadedModel): Given {
+  switch (inputs.kind) {
+    case "tensors":
+      return { inputs: fromTensors(inputs.tensors, model), form: plain };
+    case "rows":
+      return fromRows(inputs, model);
+    case "columns":
+      return { inputs: fromColumns(inputs.values, model), form: plain };
+    case "raw":
+      return { inputs: [fromRaw(inputs.bytes, model)], form: plain };
+    default:
+      return inputs satisfies never;
+  }
+}
+
+function fromTensors(tensors: readonly Tensor[], model: LoadedModel): Tensor[] {
+  const { inputs } = model.signature;
+  const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const found = inputs.map((spec) => {
+    const tensor = given.get(spec.name);
+    if (tensor === undefined) throw wrongInputs(tensors, inputs, model.name);
+    checkAgainst(spec, tensor, model.name);
+    return tensor;
+  });
+  if (given.size > inputs.length) throw wrongInputs(tensors, inputs, model.name);
+  return found;
+}
+
+function checkAgainst(spec: TensorSpec, tensor: Tensor, model: string): void {
+  if (tensor.datatype !== spec.datatype) {
+    throw invalid(
+      `inference input '${spec.name}' data-type is '${tensor.datatype}', but model '${model}' ` +
+        `expects '${spec.datatype}'`,
+    );
+  }
+  if (!fits(tensor.shape, spec)) throw wrongShape(spec, tensor.shape, model);
+}
+
+function fits(shape: readonly number[], spec: TensorSpec): boolean {
+  if (spec.shape === null) return true;
+  return (
+    shape.length === spec.shape.length &&
+    spec.shape.every((dim, axis) => dim === -1 || dim === shape[axis])
+  );
+}
+
+function wrongShape(spec: TensorSpec, shape: readonly number[], model: string): ServingError {
+  return invalid(
+    `unexpected shape for input '${spec.name}' for model '${model}'. Expected ` +
+      `[${(spec.shape ?? []).join(",")}], got [${shape.join(",")}].`,
+  );
+}
+
+/** V1's columnar inputs: the whole of each, or of the only one. */
+function fromColumns(values: Values | readonly NamedValues[], model: LoadedModel): Tensor[] {
+  return named(values, model).map(({ spec, values: own }) => {
+    if (!fits(own.shape, spec)) throw wrongShape(spec, own.shape, model.name);
+    return typed(spec, own, own.shape);
+  });
+}
+
+/** V1's instances: axis 0 of each input is stacked from them. */
+function fromRows(rows: Extract<Inputs, { kind: "rows" }>, model: LoadedModel): Given {
+  if (rows.framed) {
+    throw invalid(
+      `an instance is a list of objects, which are rows of a table, but model '${model.name}' ` +
+        `takes the inputs [${quoted(model.signature.inputs.map(({ name }) => name))}]`,
+    );
+  }
+  const found = named(rows.values, model);
+  const ways = found.map(({ spec, values }) => wayOf(spec, values, model.name));
+  const inputs = found.map(({ spec, values }, index) =>
+    typed(spec, values, ways[index]?.shape ?? values.shape),
+  );
+  const onlyRow = ways.length > 0 && ways.every((way) => way.onlyRow);
+  return { inputs, form: onlyRow ? { kind: "onlyRow" } : plain };
+}
+
+interface Way {
+  readonly shape: readonly number[];
+  /** The input has no axis for rows; it is the value of the only instance. */
+  readonly onlyRow: boolean;
+}
+
+/** How stacked values fit an input. */
+function wayOf(spec: TensorSpec, { shape }: Values, model: string): Way {
+  if (fits(shape, spec)) return { shape, onlyRow: false };
+  const row = shape.slice(1);
+  if (shape[0] === 1 && fits(row, spec)) return { shape: row, onlyRow: true };
+  // An instance that is a single value stands for a row of one.
+  const column = [...shape, 1];
+  if (shape.length === 1 && fits(column, spec)) return { shape: column, onlyRow: false };
+  throw wrongShape(spec, shape, model);
+}
+
+interface Found {
+  readonly spec: TensorSpec;
+  readonly values: Values;
+}
+
+/** What was given for each input of the signature, in its order. */
+function named(values: Values | readonly NamedValues[], model: LoadedModel): Found[] {
+  const { inputs } = model.signature;
+  if (!isNamed(values)) {
+    const [only] = inputs;
+    if (only === undefined || inputs.length > 1) throw namesNeeded(model);
+    return [{ spec: only, values }];
+  }
+  const given = new Map(values.map((each) => [each.name, each]));
+  if (given.size > inputs.length) throw wrongInputs(values, inputs, model.name);
+  return inputs.map((spec) => {
+    const own = given.get(spec.name);
+    if (own === undefined) throw wrongInputs(values, inputs, model.name);
+    if (own.rows !== undefined) throw absent(spec.name, own.rows, model.name);
+    return { spec, values: own.values };
+  });
+}
+
+function isNamed(values: Values | readonly NamedValues[]): values is readonly NamedValues[] {
+  return Array.isArray(values);
+}
+
+function namesNeeded(model: LoadedModel): ServingError {
+  const names = model.signature.inputs.map(({ name }) => name);
+  return invalid(
+    `model '${model.name}' has ${names.length} inputs [${quoted(names)}]; give their values by ` +
+      "name, in an object",
+  );
+}
+
+function absent(name: string, rows: readonly number[], model: string): ServingError {
+  let first = 0;
+  while (rows[first] === first) first += 1;
+  return invalid(`instance ${first} has no value for input '${name}' of model '${model}'`);
+}
+
+function requestedOutputs(request: InferRequest, model: LoadedModel): string[] {
+  const known = model.signature.outputs.map((spec) => spec.name);
+  if (request.outputs.length === 0) return known;
+  return request.outputs.map(({ name }) => {
+    if (known.includes(name)) return name;
+    throw unknownOutput(name, known, model.name);
+  });
+}
