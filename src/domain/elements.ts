@@ -143,7 +143,9 @@ function bytesOf(array: ArrayBufferView): Uint8Array {
 }
 
 /** The elements of a tensor as numbers; integers of 64 bits are bigints. */
-export type Numbers = IntegerArray | FloatArray | BigInt64Array | BigUint64Array;
+export type Numbers = DoubleArray | BigInt64Array | BigUint64Array;
+/** Numbers that are doubles without loss. */
+export type DoubleArray = IntegerArray | FloatArray;
 type FloatArray = Float16Array | Float32Array | Float64Array;
 
 /** A view where the bytes are aligned, else of a copy. */
@@ -177,6 +179,11 @@ export function numbersOf({ datatype, bytes }: FixedTensor): Numbers {
     default:
       return datatype satisfies never;
   }
+}
+
+export function isDoubleArray(cells: Numbers | readonly unknown[]): cells is DoubleArray {
+  if (!ArrayBuffer.isView(cells)) return false;
+  return !(cells instanceof BigInt64Array || cells instanceof BigUint64Array);
 }
 
 function region(bytes: Uint8Array, size: number): [ArrayBufferLike, number, number] {

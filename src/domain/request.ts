@@ -29,6 +29,10 @@ export interface NamedValues {
   readonly rows: readonly number[] | undefined;
 }
 
+export function isNamed(values: Values | readonly NamedValues[]): values is readonly NamedValues[] {
+  return Array.isArray(values);
+}
+
 /**
  * The inputs of a request in the form in which they came. `serving/conform` alone makes tensors of
  * them that a model takes.

@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor as NativeTensor } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
 import { assert } from "../domain/error.ts";
-import type { Signature, Verdict } from "../domain/model.ts";
+import { graphInputs, graphOutputs, type Signature, type Verdict } from "../domain/model.ts";
 import type { FixedTensor, Tensor, TensorSpec } from "../domain/tensor.ts";
 import { fromOrt, toOrt } from "./session.ts";
 
@@ -11,12 +11,13 @@ import { fromOrt, toOrt } from "./session.ts";
  * and strings exactly, floats within 1e-5 · max(1, |x|).
  */
 export async function judgeRows(session: InferenceSession, signature: Signature): Promise<Verdict> {
-  const obstacle = signatureObstacle(signature);
+  const inputs = graphInputs(signature);
+  const obstacle = obstacleOf(inputs, graphOutputs(signature));
   if (obstacle !== undefined) return { kind: "single", reason: obstacle };
   let reason = "";
   // Free dimensions behind the first may be lengths; some graphs take only 1 there.
   for (const free of [2, 1]) {
-    const found = await probe(session, signature, free);
+    const found = await probe(session, inputs, free);
     if (found === undefined) return { kind: "batchable" };
     reason = found;
     if (found !== cannotRun) break;
@@ -30,7 +31,10 @@ const orders = [
   [2, 0, 1],
 ] as const;
 
-function signatureObstacle({ inputs, outputs }: Signature): string | undefined {
+function obstacleOf(
+  inputs: readonly TensorSpec[],
+  outputs: readonly TensorSpec[],
+): string | undefined {
   if (inputs.length === 0) return "it has no inputs";
   for (const { name, shape } of [...inputs, ...outputs]) {
     if (shape === null) return `the rank of '${name}' is unknown`;
@@ -43,7 +47,7 @@ function signatureObstacle({ inputs, outputs }: Signature): string | undefined {
 /** Why rows are not independent, or `undefined` when they are. */
 async function probe(
   session: InferenceSession,
-  { inputs }: Signature,
+  inputs: readonly TensorSpec[],
   free: number,
 ): Promise<string | undefined> {
   const rows = [0, 1, 2].map((row) => inputs.map((spec) => randomRow(spec, free, row)));

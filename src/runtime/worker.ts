@@ -1,7 +1,7 @@
 import type { InferenceSession as OrtSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
 import { assert } from "../domain/error.ts";
-import type { Signature } from "../domain/model.ts";
+import { graphInputs, type Signature } from "../domain/model.ts";
 import type { LoadOutcome } from "../domain/ports.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
@@ -66,7 +66,7 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
 /** The first run is several times slower than the rest, so it is made before it counts. */
 async function warmUp(session: OrtSession, signature: Signature): Promise<string | undefined> {
   try {
-    const inputs = signature.inputs.map(zeros);
+    const inputs = graphInputs(signature).map(zeros);
     await session.run(feedsOf(inputs), session.outputNames);
     return undefined;
   } catch (error) {

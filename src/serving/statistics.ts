@@ -1,6 +1,6 @@
 import type { ErrorKind } from "../domain/error.ts";
 import { batchRowsMax } from "../domain/limits.ts";
-import type { LoadedModel, Signature } from "../domain/model.ts";
+import { graphInputs, graphOutputs, type LoadedModel, type Signature } from "../domain/model.ts";
 import type { Statistics } from "../domain/ports.ts";
 import type {
   BatchStatistics,
@@ -135,8 +135,10 @@ class Sum implements Tally {
 }
 
 /** As Triton completes the configuration of an ONNX model: dimension 0 is free everywhere. */
-function hasBatchDimension({ inputs, outputs }: Signature): boolean {
-  return [...inputs, ...outputs].every(({ shape }) => shape !== null && shape[0] === -1);
+function hasBatchDimension(signature: Signature): boolean {
+  return [...graphInputs(signature), ...graphOutputs(signature)].every(
+    ({ shape }) => shape !== null && shape[0] === -1,
+  );
 }
 
 /** Triton refuses what waits too long. That a run took too long has no reason of its own. */

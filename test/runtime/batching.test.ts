@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Call } from "../../src/domain/call.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { bytesPerElement } from "../../src/domain/datatype.ts";
-import { parseModelName } from "../../src/domain/model.ts";
+import { graphInputs, parseModelName } from "../../src/domain/model.ts";
 import type { Batch, Executor } from "../../src/domain/ports.ts";
 import { noParameters } from "../../src/domain/request.ts";
 import type { Tensor, TensorSpec } from "../../src/domain/tensor.ts";
@@ -124,14 +124,15 @@ describe("an answer out of a batch is the answer alone", () => {
     const lease = repository.lease(parseModelName(name), undefined);
     const { signature, verdict } = lease.model;
     lease.release();
-    const fixed = signature.inputs.some(({ shape }) => shape?.[0] !== -1);
+    const specs = graphInputs(signature);
+    const fixed = specs.some(({ shape }) => shape?.[0] !== -1);
     batches.length = 0;
     let different = 0;
     for (let answered = 0; answered < answersPerModel; answered += 100) {
       const requests = Array.from({ length: 100 }, () => {
         const rows = fixed ? 1 : 1 + Math.floor(random() * 5);
         const free = 1 + Math.floor(random() * 2);
-        return signature.inputs.map((spec) => randomInput(spec, rows, free));
+        return specs.map((spec) => randomInput(spec, rows, free));
       });
       const together = await Promise.all(requests.map((inputs) => infer(name, inputs)));
       for (const [index, inputs] of requests.entries()) {

@@ -1,5 +1,5 @@
 import { type Datatype, datatypes } from "../../domain/datatype.ts";
-import type { Signature } from "../../domain/model.ts";
+import type { FixedSignature } from "../../domain/model.ts";
 import type { TensorSpec } from "../../domain/tensor.ts";
 import { clip } from "../../domain/text.ts";
 import { FormatError } from "../error.ts";
@@ -21,7 +21,7 @@ import {
  * before 4) list among the inputs are left out. Throws FormatError for a file that is no ONNX model
  * or takes or gives what cannot be served.
  */
-export function readSignature(path: string): Signature {
+export function readSignature(path: string): FixedSignature {
   const cursor = new FileCursor(path);
   try {
     return readModel(cursor);
@@ -30,8 +30,8 @@ export function readSignature(path: string): Signature {
   }
 }
 
-function readModel(cursor: FileCursor): Signature {
-  let signature: Signature | undefined;
+function readModel(cursor: FileCursor): FixedSignature {
+  let signature: FixedSignature | undefined;
   let irVersion: number | undefined;
   while (!cursor.atEnd) {
     const tag = cursor.varint();
@@ -53,7 +53,7 @@ interface Value {
   readonly shape: readonly number[] | null;
 }
 
-function readGraph(cursor: FileCursor, graphEnd: number): Signature {
+function readGraph(cursor: FileCursor, graphEnd: number): FixedSignature {
   const initializers = new Set<string>();
   const inputs: Value[] = [];
   const outputs: Value[] = [];

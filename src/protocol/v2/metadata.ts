@@ -1,4 +1,9 @@
-import type { ModelMetadata, Verdict } from "../../domain/model.ts";
+import {
+  clientInputs,
+  clientOutputs,
+  type ModelMetadata,
+  type Verdict,
+} from "../../domain/model.ts";
 import type { TensorSpec } from "../../domain/tensor.ts";
 
 /** Metadata of V2 (Open Inference Protocol, "Server Metadata" and "Model Metadata"). */
@@ -51,8 +56,8 @@ export function modelMetadata(model: ModelMetadata): ModelMetadataMessage {
     name: model.name,
     versions: model.versions.map(String),
     platform: model.platform,
-    inputs: model.signature.inputs.map(tensorMetadata),
-    outputs: model.signature.outputs.map(tensorMetadata),
+    inputs: clientInputs(model.signature).map(tensorMetadata),
+    outputs: clientOutputs(model.signature).map(tensorMetadata),
   };
 }
 

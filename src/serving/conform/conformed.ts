@@ -14,7 +14,17 @@ export type AnswerForm =
   /** They are the answer. */
   | { readonly kind: "plain" }
   /** The graph knows no rows; its outputs are those of the request's only row. */
-  | { readonly kind: "onlyRow" };
+  | { readonly kind: "onlyRow" }
+  | { readonly kind: "methods"; readonly answers: readonly MethodAnswer[] };
+
+/** An output of the answer, from one of the graph. */
+export interface MethodAnswer {
+  readonly name: string;
+  /** Which of `Conformed.outputs` it is. */
+  readonly output: number;
+  /** Whether single values are a column: [N, 1] instead of [N]. */
+  readonly column: boolean;
+}
 
 export const plain: AnswerForm = { kind: "plain" };
 
@@ -25,7 +35,15 @@ export function answerIn(form: AnswerForm, outputs: readonly Tensor[]): readonly
       return outputs;
     case "onlyRow":
       return outputs.map((output) => ({ ...output, shape: [1, ...output.shape] }));
+    case "methods":
+      return form.answers.flatMap((answer) => methodOutput(answer, outputs[answer.output]));
     default:
       return form satisfies never;
   }
+}
+
+function methodOutput({ name, column }: MethodAnswer, output: Tensor | undefined): Tensor[] {
+  if (output === undefined) return [];
+  const shape = column && output.shape.length === 1 ? [...output.shape, 1] : output.shape;
+  return [{ ...output, name, shape }];
 }

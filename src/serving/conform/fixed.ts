@@ -1,6 +1,12 @@
 import { invalid, type ServingError } from "../../domain/error.ts";
-import type { LoadedModel } from "../../domain/model.ts";
-import type { InferRequest, Inputs, NamedValues, Values } from "../../domain/request.ts";
+import type { FixedSignature } from "../../domain/model.ts";
+import {
+  type InferRequest,
+  type Inputs,
+  isNamed,
+  type NamedValues,
+  type Values,
+} from "../../domain/request.ts";
 import type { Tensor, TensorSpec } from "../../domain/tensor.ts";
 import { type AnswerForm, type Conformed, plain } from "./conformed.ts";
 import { quoted, unknownOutput, wrongInputs } from "./names.ts";
@@ -9,42 +15,48 @@ import { typed } from "./typed.ts";
 
 /** Models whose inputs and outputs are tensors with names, datatypes and shapes of their own. */
 
+type Specs = readonly TensorSpec[];
+type MaybeNamed = Values | readonly NamedValues[];
+
 interface Given {
   /** One tensor for each input of the signature, in its order. */
   readonly inputs: readonly Tensor[];
   readonly form: AnswerForm;
 }
 
-export function conformFixed(request: InferRequest, model: LoadedModel): Conformed {
-  const { inputs, form } = given(request.inputs, model);
-  return { inputs, form, outputs: requestedOutputs(request, model) };
+export function conformFixed(
+  request: InferRequest,
+  signature: FixedSignature,
+  model: string,
+): Conformed {
+  const { inputs, form } = given(request.inputs, signature.inputs, model);
+  return { inputs, form, outputs: requestedOutputs(request, signature.outputs, model) };
 }
 
-function given(inputs: Inputs, model: LoadedModel): Given {
+function given(inputs: Inputs, specs: Specs, model: string): Given {
   switch (inputs.kind) {
     case "tensors":
-      return { inputs: fromTensors(inputs.tensors, model), form: plain };
+      return { inputs: fromTensors(inputs.tensors, specs, model), form: plain };
     case "rows":
-      return fromRows(inputs, model);
+      return fromRows(inputs, specs, model);
     case "columns":
-      return { inputs: fromColumns(inputs.values, model), form: plain };
+      return { inputs: fromColumns(inputs.values, specs, model), form: plain };
     case "raw":
-      return { inputs: [fromRaw(inputs.bytes, model)], form: plain };
+      return { inputs: [fromRaw(inputs.bytes, specs, model)], form: plain };
     default:
       return inputs satisfies never;
   }
 }
 
-function fromTensors(tensors: readonly Tensor[], model: LoadedModel): Tensor[] {
-  const { inputs } = model.signature;
+function fromTensors(tensors: readonly Tensor[], specs: Specs, model: string): Tensor[] {
   const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const found = inputs.map((spec) => {
+  const found = specs.map((spec) => {
     const tensor = given.get(spec.name);
-    if (tensor === undefined) throw wrongInputs(tensors, inputs, model.name);
-    checkAgainst(spec, tensor, model.name);
+    if (tensor === undefined) throw wrongInputs(tensors, specs, model);
+    checkAgainst(spec, tensor, model);
     return tensor;
   });
-  if (given.size > inputs.length) throw wrongInputs(tensors, inputs, model.name);
+  if (given.size > specs.length) throw wrongInputs(tensors, specs, model);
   return found;
 }
 
@@ -74,23 +86,23 @@ function wrongShape(spec: TensorSpec, shape: readonly number[], model: string): 
 }
 
 /** V1's columnar inputs: the whole of each, or of the only one. */
-function fromColumns(values: Values | readonly NamedValues[], model: LoadedModel): Tensor[] {
-  return named(values, model).map(({ spec, values: own }) => {
-    if (!fits(own.shape, spec)) throw wrongShape(spec, own.shape, model.name);
+function fromColumns(values: MaybeNamed, specs: Specs, model: string): Tensor[] {
+  return named(values, specs, model).map(({ spec, values: own }) => {
+    if (!fits(own.shape, spec)) throw wrongShape(spec, own.shape, model);
     return typed(spec, own, own.shape);
   });
 }
 
 /** V1's instances: axis 0 of each input is stacked from them. */
-function fromRows(rows: Extract<Inputs, { kind: "rows" }>, model: LoadedModel): Given {
+function fromRows(rows: Extract<Inputs, { kind: "rows" }>, specs: Specs, model: string): Given {
   if (rows.framed) {
     throw invalid(
-      `an instance is a list of objects, which are rows of a table, but model '${model.name}' ` +
-        `takes the inputs [${quoted(model.signature.inputs.map(({ name }) => name))}]`,
+      `an instance is a list of objects, which are rows of a table, but model '${model}' takes ` +
+        `the inputs [${quoted(specs.map(({ name }) => name))}]`,
     );
   }
-  const found = named(rows.values, model);
-  const ways = found.map(({ spec, values }) => wayOf(spec, values, model.name));
+  const found = named(rows.values, specs, model);
+  const ways = found.map(({ spec, values }) => wayOf(spec, values, model));
   const inputs = found.map(({ spec, values }, index) =>
     typed(spec, values, ways[index]?.shape ?? values.shape),
   );
@@ -121,31 +133,26 @@ interface Found {
 }
 
 /** What was given for each input of the signature, in its order. */
-function named(values: Values | readonly NamedValues[], model: LoadedModel): Found[] {
-  const { inputs } = model.signature;
+function named(values: MaybeNamed, specs: Specs, model: string): Found[] {
   if (!isNamed(values)) {
-    const [only] = inputs;
-    if (only === undefined || inputs.length > 1) throw namesNeeded(model);
+    const [only] = specs;
+    if (only === undefined || specs.length > 1) throw namesNeeded(specs, model);
     return [{ spec: only, values }];
   }
   const given = new Map(values.map((each) => [each.name, each]));
-  if (given.size > inputs.length) throw wrongInputs(values, inputs, model.name);
-  return inputs.map((spec) => {
+  if (given.size > specs.length) throw wrongInputs(values, specs, model);
+  return specs.map((spec) => {
     const own = given.get(spec.name);
-    if (own === undefined) throw wrongInputs(values, inputs, model.name);
-    if (own.rows !== undefined) throw absent(spec.name, own.rows, model.name);
+    if (own === undefined) throw wrongInputs(values, specs, model);
+    if (own.rows !== undefined) throw absent(spec.name, own.rows, model);
     return { spec, values: own.values };
   });
 }
 
-function isNamed(values: Values | readonly NamedValues[]): values is readonly NamedValues[] {
-  return Array.isArray(values);
-}
-
-function namesNeeded(model: LoadedModel): ServingError {
-  const names = model.signature.inputs.map(({ name }) => name);
+function namesNeeded(specs: Specs, model: string): ServingError {
+  const names = specs.map(({ name }) => name);
   return invalid(
-    `model '${model.name}' has ${names.length} inputs [${quoted(names)}]; give their values by ` +
+    `model '${model}' has ${names.length} inputs [${quoted(names)}]; give their values by ` +
       "name, in an object",
   );
 }
@@ -156,11 +163,11 @@ function absent(name: string, rows: readonly number[], model: string): ServingEr
   return invalid(`instance ${first} has no value for input '${name}' of model '${model}'`);
 }
 
-function requestedOutputs(request: InferRequest, model: LoadedModel): string[] {
-  const known = model.signature.outputs.map((spec) => spec.name);
+function requestedOutputs(request: InferRequest, outputs: Specs, model: string): string[] {
+  const known = outputs.map((spec) => spec.name);
   if (request.outputs.length === 0) return known;
   return request.outputs.map(({ name }) => {
     if (known.includes(name)) return name;
-    throw unknownOutput(name, known, model.name);
+    throw unknownOutput(name, known, model);
   });
 }

@@ -2,7 +2,6 @@ import { isUtf8 } from "node:buffer";
 import { bytesPerElement, type Datatype } from "../../domain/datatype.ts";
 import { checkedString } from "../../domain/elements.ts";
 import { invalid, type ServingError } from "../../domain/error.ts";
-import type { LoadedModel } from "../../domain/model.ts";
 import { elementCount, type Tensor, type TensorSpec } from "../../domain/tensor.ts";
 
 /**
@@ -10,13 +9,12 @@ import { elementCount, type Tensor, type TensorSpec } from "../../domain/tensor.
  * dimension, or a free first one that is 1 and another; a BYTES input is one element. Throws
  * `invalid-request`.
  */
-export function fromRaw(bytes: Uint8Array, model: LoadedModel): Tensor {
-  const { inputs } = model.signature;
+export function fromRaw(bytes: Uint8Array, inputs: readonly TensorSpec[], model: string): Tensor {
   const [spec] = inputs;
   if (spec === undefined || inputs.length > 1) {
     throw invalid(
       "Raw request must only have 1 input (found 1) to be deduced but got " +
-        `${inputs.length} inputs in model '${model.name}'`,
+        `${inputs.length} inputs in model '${model}'`,
     );
   }
   if (spec.datatype === "BYTES") return onlyString(spec, bytes);
