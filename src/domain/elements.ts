@@ -241,23 +241,23 @@ const expectedElement: Readonly<Record<Datatype, string>> = {
  * wrongly.
  */
 export function checkedString(text: string, name: string): string {
-  if (isTooLong(text)) {
-    throw invalid(`a string of input '${clip(name)}' is longer than ${stringBytesMax} bytes`);
-  }
+  const problem = stringProblem(text, `input '${clip(name)}'`);
+  if (problem === undefined) return text;
+  throw invalid(problem);
+}
+
+/** What is wrong with a string that belongs to `owner`, if anything is. */
+export function stringProblem(text: string, owner: string): string | undefined {
+  if (isTooLong(text)) return `a string of ${owner} is longer than ${stringBytesMax} bytes`;
   if (text.includes("\0")) {
-    throw invalid(
-      `input '${clip(name)}' holds a string with a NUL character, which is unsupported`,
-    );
+    return `${owner} holds a string with a NUL character, which is unsupported`;
   }
-  if (!text.isWellFormed()) {
-    throw invalid(`input '${clip(name)}' holds a string that is not valid Unicode`);
-  }
-  return text;
+  return text.isWellFormed() ? undefined : `${owner} holds a string that is not valid Unicode`;
 }
 
 /** Whether `checkedString` takes it. */
 export function isPlainString(text: string): boolean {
-  return !isTooLong(text) && !text.includes("\0") && text.isWellFormed();
+  return stringProblem(text, "") === undefined;
 }
 
 /** A UTF-16 unit takes at most three bytes of UTF-8; few strings have to be measured. */

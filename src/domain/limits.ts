@@ -9,6 +9,8 @@ export const requestBytesMax = 64 * MiB;
 export const bodyChunksMax = 65_536;
 export const jsonDepthMax = 100;
 export const inputsMax = 1_000;
+/** Of the names that rows as objects have. */
+export const columnsMax = 10_000;
 export const outputsMax = 1_000;
 export const parametersMax = 256;
 export const idBytesMax = 4 * KiB;

@@ -1,29 +1,14 @@
 import type { Context } from "hono";
-import { toServingError } from "../domain/error.ts";
+import { ServingError, toServingError } from "../domain/error.ts";
 import type { Log } from "../domain/ports.ts";
 import { httpStatus } from "./status.ts";
 
 /** Answers on REST. Every error has the body `{"error": "…"}`. */
 
-const jsonHeaders = { "content-type": "application/json" };
+export const jsonHeaders = { "content-type": "application/json" };
 
 export function jsonReply(context: Context, body: unknown): Response {
   return context.body(JSON.stringify(body), 200, jsonHeaders);
-}
-
-export function textReply(context: Context, json: string | Uint8Array<ArrayBuffer>): Response {
-  return context.body(json, 200, jsonHeaders);
-}
-
-export function binaryReply(
-  context: Context,
-  body: string | Uint8Array<ArrayBuffer>,
-  headerLength: number,
-): Response {
-  return context.body(body, 200, {
-    "content-type": "application/octet-stream",
-    "inference-header-content-length": String(headerLength),
-  });
 }
 
 export function errorReply(context: Context, thrown: unknown, log: Log): Response {
@@ -33,6 +18,12 @@ export function errorReply(context: Context, thrown: unknown, log: Log): Respons
   if (retryAfterS !== undefined) context.header("retry-after", String(retryAfterS));
   const body = JSON.stringify({ error: error.message });
   return context.body(body, status, jsonHeaders);
+}
+
+export function methodNotAllowed(context: Context, allowed: string, log: Log): Response {
+  context.header("Allow", allowed);
+  const error = new ServingError("method-not-allowed", "Method Not Allowed");
+  return errorReply(context, error, log);
 }
 
 function logError(log: Log, path: string, error: ReturnType<typeof toServingError>): void {

@@ -15,7 +15,7 @@ const letterE = 0x65;
 const lowerCase = 0x20;
 const point = 0x2e;
 
-const runLength = 1_024;
+const runLengthMax = 1_024;
 /**
  * Digits are gathered in two halves of nine, so that each is a small integer and none becomes a
  * double before its value is known.
@@ -43,7 +43,7 @@ const windowBytes = 64 * 1_024;
 
 export class NumberReader {
   /** What was read since the run was last emptied. */
-  readonly run = new Float64Array(runLength);
+  readonly run: Float64Array;
   count = 0;
   /** Where the last long integer ends. */
   end = 0;
@@ -62,11 +62,13 @@ export class NumberReader {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+    // A number and what parts it from the next take two bytes at least.
+    this.run = new Float64Array(Math.min(runLengthMax, (bytes.length >>> 1) + 1));
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   get full(): boolean {
-    return this.count === runLength;
+    return this.count === this.run.length;
   }
 
   /** Takes the last number back out of the run. */

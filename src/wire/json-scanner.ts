@@ -1,12 +1,5 @@
-import {
-  integerDigitsMax,
-  type JsonError,
-  type JsonObject,
-  type JsonValue,
-  jsonLiterals,
-  tooManyDigits,
-  unexpected,
-} from "./json.ts";
+import type { JsonError, JsonObject, JsonValue } from "./json.ts";
+import { integerDigitsMax, jsonLiterals, tooManyDigits, unexpected } from "./json.ts";
 import { longInteger, NumberReader, noNumber } from "./json-numbers.ts";
 import { Refusal } from "./json-refusal.ts";
 
@@ -16,12 +9,21 @@ export interface ArraySink {
   readonly placeholder: JsonValue[];
   /** Whether numbers have to be right only once they are rounded to FP32. */
   readonly single: boolean;
+  /** Told what is between the elements. Without it, all that is known of an object is `{}`. */
+  readonly structure?: ArrayStructure;
   /** The next `count` elements. The run is used again after the call. */
   numbers(run: Float64Array, count: number): void;
-  /** The next element, if it is no double. Of an object only that it is one: `{}`. */
+  /** The next element, if it is no double. */
   value(value: JsonValue): void;
   /** All elements were given; the array's text is from `start` to before `end`. */
   end(start: number, end: number): void;
+}
+
+/** The brackets within an array, and the keys of the objects in it. */
+export interface ArrayStructure {
+  open(object: boolean): void;
+  key(text: string): void;
+  close(object: boolean): void;
 }
 
 /** For each open bracket from the outside, the key in an object, `undefined` in an array. */
@@ -30,7 +32,7 @@ export type JsonPath = readonly (string | undefined)[];
 /** What is to become of a value; where it turns out to be no array, a sink is as "build". */
 export type Claim = "build" | "skip" | ArraySink;
 
-/** Asked for the whole text, and for each value of an object; `owner` is the object so far. */
+/** Asked for the text, and for each value of an object; `owner` is the object so far. */
 export type Claims = (path: JsonPath, owner: JsonObject | undefined) => Claim;
 
 type State = "value" | "firstItem" | "firstKey" | "key" | "colon" | "string" | "after" | "end";
@@ -167,7 +169,8 @@ export class JsonScanner {
       this.#sinkFrom = this.#objects.length;
       this.#sinkStart = this.#at;
       this.#numbers.single = sink?.single ?? false;
-    } else if (this.#skipFrom < 0 && object) {
+    } else if (this.#sink?.structure !== undefined) this.#between()?.open(object);
+    else if (this.#skipFrom < 0 && object) {
       this.#give({});
       this.#skipFrom = this.#objects.length;
     }
@@ -188,14 +191,15 @@ export class JsonScanner {
 
   #close(): void {
     this.#at += 1;
-    this.#objects.pop();
+    const object = this.#objects.pop() ?? false;
     this.#ended();
+    const sink = this.#sink;
     if (this.#skipFrom >= 0) this.#skipped();
-    else if (this.#sink === undefined) {
+    else if (sink === undefined) {
       this.#path.pop();
       this.#attach(this.#built.pop() ?? null);
-    } else if (this.#objects.length === this.#sinkFrom) {
-      const sink = this.#sink;
+    } else if (this.#objects.length > this.#sinkFrom) this.#between()?.close(object);
+    else {
       this.#flush(sink);
       this.#sink = undefined;
       this.#numbers.single = false;
@@ -231,6 +235,13 @@ export class JsonScanner {
     if (this.#sink === undefined) return;
     this.#flush(this.#sink);
     this.#sink.value(value);
+  }
+
+  /** Who is to be told of brackets and keys, having got all elements before. */
+  #between(): ArrayStructure | undefined {
+    const sink = this.#skipFrom < 0 ? this.#sink : undefined;
+    if (sink?.structure !== undefined) this.#flush(sink);
+    return sink?.structure;
   }
 
   #flush(sink: ArraySink): void {
@@ -336,6 +347,7 @@ export class JsonScanner {
     }
     this.#state = "colon";
     if (this.#building) this.#path[this.#path.length - 1] = text;
+    else this.#between()?.key(text);
   }
 
   #expected(): string {

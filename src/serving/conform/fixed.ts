@@ -106,8 +106,8 @@ function fromRows(rows: Extract<Inputs, { kind: "rows" }>, specs: Specs, model: 
   const inputs = found.map(({ spec, values }, index) =>
     typed(spec, values, ways[index]?.shape ?? values.shape),
   );
-  const onlyRow = ways.length > 0 && ways.every((way) => way.onlyRow);
-  return { inputs, form: onlyRow ? { kind: "onlyRow" } : plain };
+  const only = ways.length > 0 && ways.every((way) => way.onlyRow);
+  return { inputs, form: { kind: "rows", count: rows.count, only } };
 }
 
 interface Way {

@@ -34,7 +34,13 @@ describe("rows", () => {
   it("are stacked into the only input", () => {
     const { inputs, form, outputs } = conformed(two, spec("x", "FP32", [-1, 3]));
     expect(inputs).toEqual([floats("x", [2, 3], 1, 2, 3, 4, 5, 6)]);
-    expect([form.kind, outputs]).toEqual(["plain", ["y"]]);
+    expect(outputs).toEqual(["y"]);
+    const answer = [floats("y", [2], 5, 6)];
+    expect(answerIn(form, answer)).toBe(answer);
+    expect(refusal(() => answerIn(form, [floats("y", [3], 5, 6, 7)]))).toBe(
+      "output 'y' has the shape [3], so there is no answer for each of the 2 instances; give " +
+        'columnar "inputs" instead',
+    );
     expect(conformed(two, spec("x", "FP32", null)).inputs[0]?.shape).toEqual([2, 3]);
   });
 

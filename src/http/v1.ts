@@ -1,0 +1,112 @@
+import type { Hono } from "hono";
+import { ServingError } from "../domain/error.ts";
+import { parseModelName, parseVersion, unknownModel } from "../domain/model.ts";
+import type { Log, Models } from "../domain/ports.ts";
+import { drained } from "../protocol/sliced.ts";
+import { decodePredict, isLargePredict } from "../protocol/v1/predict.ts";
+import {
+  encodeLargePredictions,
+  encodePredictions,
+  isLargePrediction,
+} from "../protocol/v1/predictions.ts";
+import type { InferTarget } from "../protocol/v2/json.ts";
+import { discardBody } from "./body.ts";
+import {
+  type Ctx,
+  type Dialect,
+  type Env,
+  type ExchangePorts,
+  exchange,
+  type Reply,
+} from "./exchange.ts";
+import { jsonHeaders, jsonReply, methodNotAllowed } from "./reply.ts";
+
+export interface V1Ports extends ExchangePorts {
+  readonly models: Pick<Models, "names" | "ready">;
+  readonly log: Log;
+}
+
+/** Inference as V1 has it. */
+const v1: Dialect = {
+  decode: (target, body) => {
+    const work = decodePredict(target, body);
+    return isLargePredict(body) ? work : drained(work);
+  },
+  encode: (response, request) =>
+    isLargePrediction(response)
+      ? largeReply(encodeLargePredictions(response, request))
+      : { body: encodePredictions(response, request), headers: jsonHeaders },
+};
+
+function* largeReply(encoding: Generator<void, Reply["body"]>): Generator<void, Reply> {
+  return { body: yield* encoding, headers: jsonHeaders };
+}
+
+/** The routes of V1 (KServe, "V1 Protocol"), with versions as TensorFlow Serving has them. */
+export function mountV1(app: Hono<Env>, ports: V1Ports): void {
+  const { log, models } = ports;
+  const get = (path: string, answer: (context: Ctx) => Response) => {
+    app.get(path, answer);
+    app.all(path, (c) => methodNotAllowed(c, "GET, HEAD", log));
+  };
+  get("/", (c) => jsonReply(c, { status: "alive" }));
+  get("/v1/models", (c) => jsonReply(c, { models: models.names() }));
+  for (const path of ["/v1/models/:model", "/v1/models/:model/versions/:version"]) {
+    app.all(path, (c) => ofModel(c, ports));
+  }
+}
+
+/** A model's state, or what follows its name or version behind a colon. */
+async function ofModel(context: Ctx, ports: V1Ports): Promise<Response> {
+  const { verb } = parts(context);
+  const { method } = context.req;
+  if (verb === undefined) {
+    if (method !== "GET") return methodNotAllowed(context, "GET, HEAD", ports.log);
+    return modelState(context, ports);
+  }
+  if (verb !== "predict" && verb !== "explain") {
+    throw new ServingError("route-not-found", "Not Found");
+  }
+  if (method !== "POST") return methodNotAllowed(context, "POST", ports.log);
+  if (verb === "predict") return exchange(context, ports, target, v1);
+  await discardBody(context.env.incoming);
+  const { model: name, version } = target(context);
+  // An unknown model comes first.
+  ports.models.ready(name, version);
+  throw new ServingError(
+    "unsupported",
+    `model '${name}' has no explainer; use ':predict', or deploy one beside it`,
+  );
+}
+
+interface Parts {
+  readonly model: string;
+  readonly version: string | undefined;
+  readonly verb: string | undefined;
+}
+
+/** The parts of the path, percent-decoded after splitting. A name may hold colons, a verb none. */
+function parts(context: Ctx): Parts {
+  const model = context.req.param("model") ?? "";
+  const version = context.req.param("version");
+  const last = version ?? model;
+  const colon = last.lastIndexOf(":");
+  if (colon === -1) return { model, version, verb: undefined };
+  const verb = last.slice(colon + 1);
+  const rest = last.slice(0, colon);
+  return version === undefined ? { model: rest, version, verb } : { model, version: rest, verb };
+}
+
+function target(context: Ctx): InferTarget {
+  const { model, version } = parts(context);
+  if (version !== undefined && parseVersion(version) === undefined) {
+    throw unknownModel(model, version);
+  }
+  return { model: parseModelName(model), version };
+}
+
+function modelState(context: Ctx, ports: V1Ports): Response {
+  const { model, version } = target(context);
+  const ready = ports.models.ready(model, version);
+  return context.body(JSON.stringify({ name: model, ready }), ready ? 200 : 503, jsonHeaders);
+}
