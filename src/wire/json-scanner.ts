@@ -151,6 +151,7 @@ export class JsonScanner {
     else if (byte === quote) this.#beginString(false);
     else if (!isDigit(byte) && byte !== minus) this.#word();
     else if (this.#sink === undefined || this.#skipFrom >= 0) this.#number();
+    else if (this.#objects.at(-1)) this.#number();
     else this.#run(limit);
   }
 
