@@ -95,7 +95,14 @@ function integers(array: IntegerArray, min: number, max: number): FixedStore {
 }
 
 function longIntegers(array: BigInt64Array | BigUint64Array, min: bigint, max: bigint): FixedStore {
+  const words = new Int32Array(array.buffer);
   const set: Setter = (index, value) => {
+    if (typeof value === "number" && Number.isSafeInteger(value) && (value >= 0 || min < 0n)) {
+      // Both halves in two's complement, without a bigint in between.
+      words[2 * index] = value;
+      words[2 * index + 1] = Math.floor(value / 2 ** 32);
+      return true;
+    }
     if (typeof value !== "number" && typeof value !== "bigint") return false;
     if (typeof value === "number" && !Number.isInteger(value)) return false;
     const integer = BigInt(value);

@@ -5,11 +5,17 @@ import { elementCount, type Tensor, type TensorSpec } from "../../domain/tensor.
 
 /**
  * Values as a tensor of the datatype that an input has. Throws `invalid-request` naming the element
- * that the datatype cannot hold exactly (a float: within its range).
+ * that the datatype cannot hold: an integer exactly, a float within its range.
  */
 export function typed(spec: TensorSpec, { elements }: Values, shape: readonly number[]): Tensor {
   const { name, datatype } = spec;
   const count = elementCount(shape, name);
+  if (datatype === "FP64" && elements instanceof Float64Array) {
+    return { name, datatype, shape, bytes: bytesOf(elements) };
+  }
+  if (datatype === "FP32" && elements instanceof Float64Array) {
+    return { name, datatype, shape, bytes: bytesOf(singles(spec, elements)) };
+  }
   const { bytes, strings, set } = storeOf(datatype, count);
   for (let index = 0; index < count; index += 1) {
     const value = elements[index];
@@ -17,4 +23,20 @@ export function typed(spec: TensorSpec, { elements }: Values, shape: readonly nu
   }
   if (datatype === "BYTES") return { name, datatype, shape, strings };
   return { name, datatype, shape, bytes: bytes.subarray(0, count * bytesPerElement(datatype)) };
+}
+
+/** Many at once, since large bodies have millions. */
+function singles(spec: TensorSpec, doubles: Float64Array): Float32Array {
+  const rounded = new Float32Array(doubles);
+  for (let index = 0; index < rounded.length; index += 1) {
+    const single = rounded[index] ?? 0;
+    if (single - single === 0) continue;
+    const double = doubles[index] ?? 0;
+    if (Number.isFinite(double)) throw badElement(spec, index, double);
+  }
+  return rounded;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array | Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
