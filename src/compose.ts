@@ -171,7 +171,7 @@ type EdgePorts = Parameters<typeof import("./http/server.ts")["createHttpEdge"]>
  * or when the server has been up for a moment: it costs half a bare start of Node.
  */
 async function createEdges(
-  inner: Omit<EdgePorts, "requestBytesMax" | "version">,
+  inner: Omit<EdgePorts, "events" | "requestBytesMax" | "version">,
   settings: Settings,
   numbers: readonly number[],
 ): Promise<Edges> {
@@ -180,8 +180,13 @@ async function createEdges(
     import("./net/port.ts"),
   ]);
   const { requestBytesMax } = settings;
+  const events = {
+    type: settings.eventType,
+    source: settings.eventSource,
+    merge: settings.eventMerge,
+  };
   const version = programVersion();
-  const { http1, listener } = createHttpEdge({ ...inner, requestBytesMax, version });
+  const { http1, listener } = createHttpEdge({ ...inner, events, requestBytesMax, version });
   let grpc: Promise<SharedGrpc> | undefined;
   const openGrpc = () => {
     grpc ??= createGrpc({ ...inner, protoFolder, version }, requestBytesMax, listener);

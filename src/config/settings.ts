@@ -30,6 +30,9 @@ const modelName: Parser<string | undefined> = (given) => {
     : { ok: false, expected: `a model name; ${problem}` };
 };
 
+/** As KServe reads it: what is not `true` is false. */
+const isTrue: Parser<boolean> = (given) => ({ ok: true, value: given.toLowerCase() === "true" });
+
 function optional<T>(parser: Parser<T>): Parser<T | undefined> {
   return parser;
 }
@@ -158,6 +161,34 @@ export const settings = {
     parse: optional(port),
     fallback: undefined,
     summary: "opens this port as well",
+    group: "KServe",
+  }),
+  eventType: setting({
+    flags: ["--event-type"],
+    env: ["CE_TYPE"],
+    placeholder: "TYPE",
+    parse: text,
+    fallback: "io.kserve.inference.response",
+    summary: "type of the CloudEvents that answer CloudEvents",
+    group: "KServe",
+  }),
+  eventSource: setting({
+    flags: ["--event-source"],
+    env: ["CE_SOURCE"],
+    placeholder: "SOURCE",
+    parse: optional(text),
+    fallback: undefined,
+    fallbackText: "io.kserve.inference. and the model's name",
+    summary: "source of the CloudEvents that answer CloudEvents",
+    group: "KServe",
+  }),
+  eventMerge: setting({
+    flags: ["--event-merge"],
+    env: ["CE_MERGE"],
+    placeholder: "BOOL",
+    parse: isTrue,
+    fallback: false,
+    summary: "true or false: whether attributes of a CloudEvent go into its answer",
     group: "KServe",
   }),
 } as const;

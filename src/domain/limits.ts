@@ -13,6 +13,8 @@ export const inputsMax = 1_000;
 export const columnsMax = 10_000;
 export const outputsMax = 1_000;
 export const parametersMax = 256;
+/** Of a CloudEvent's JSON beside its data. */
+export const eventBytesMax = 64 * KiB;
 export const idBytesMax = 4 * KiB;
 export const rankMax = 32;
 export const elementsMax = 2 ** 28;

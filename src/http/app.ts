@@ -12,6 +12,7 @@ import type {
   Models,
   Statistics,
 } from "../domain/ports.ts";
+import type { EventSettings } from "../protocol/cloudevents/answer.ts";
 import type { InferTarget } from "../protocol/v2/json.ts";
 import { modelMetadataBody, serverMetadata } from "../protocol/v2/metadata.ts";
 import { statisticsMessage } from "../protocol/v2/statistics.ts";
@@ -25,6 +26,7 @@ export interface HttpPorts {
   readonly admission: Admission;
   readonly clock: Clock;
   readonly dataplane: Dataplane;
+  readonly events: EventSettings;
   readonly health: Health;
   readonly log: Log;
   readonly metrics: Metrics;

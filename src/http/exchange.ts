@@ -5,9 +5,11 @@ import type { Clock } from "../domain/clock.ts";
 import { ServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
 import type { Admission, Dataplane } from "../domain/ports.ts";
-import type { InferRequest, InferResponse } from "../domain/request.ts";
+import type { EventSettings } from "../protocol/cloudevents/answer.ts";
+import { eventMode } from "../protocol/cloudevents/event.ts";
 import type { InferTarget } from "../protocol/v2/json.ts";
 import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
+import { type Dialect, headerText, isSliced, type Reply } from "./dialect.ts";
 import type { Slices } from "./slices.ts";
 
 export type Env = { Bindings: HttpBindings | Http2Bindings };
@@ -17,25 +19,9 @@ export interface ExchangePorts {
   readonly admission: Admission;
   readonly clock: Clock;
   readonly dataplane: Dataplane;
+  readonly events: EventSettings;
   readonly slices: Slices;
   readonly requestBytesMax: number;
-}
-
-export type RequestHeaders = Incoming["headers"];
-
-/** What goes back: a body and the headers that tell what it is. */
-export interface Reply {
-  readonly body: string | Uint8Array<ArrayBuffer>;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-/** Small work is done at once, large work in slices. */
-type Work<T> = T | Generator<void, T>;
-
-/** How a protocol reads a request from a body, and writes the answer to it. */
-export interface Dialect {
-  decode(target: InferTarget, body: Buffer, headers: RequestHeaders): Work<InferRequest>;
-  encode(response: InferResponse, request: InferRequest): Work<Reply>;
 }
 
 /** The way of an inference over REST, from its headers to its answer. Throws ServingErrors. */
@@ -74,15 +60,26 @@ async function inferBody(
   });
   const body = await readBody(incoming, declared, ports.requestBytesMax, permit);
   call.check(ports.clock.nowMs());
-  const decoding = dialect.decode(sentTo, body, incoming.headers);
+  const event = inEvents(dialect, incoming, ports);
+  const spoken = event instanceof Promise ? await event : event;
+  const decoding = spoken.decode(sentTo, body, incoming.headers);
   const request = isSliced(decoding) ? await ports.slices.run(decoding, call) : decoding;
   const response = await ports.dataplane.infer(request, call, permit);
-  const encoding = dialect.encode(response, request);
+  const encoding = spoken.encode(response, request);
   return isSliced(encoding) ? await ports.slices.run(encoding, call) : encoding;
 }
 
-function isSliced<T extends object>(work: T | Generator<void, T>): work is Generator<void, T> {
-  return Symbol.iterator in work;
+/** The dialect, or what speaks it in events where the request is one. */
+function inEvents(
+  dialect: Dialect,
+  { headers }: Incoming,
+  { clock, events }: ExchangePorts,
+): Dialect | Promise<Dialect> {
+  const mode = eventMode(headers);
+  if (mode === undefined) return dialect;
+  return import("./cloudevents.ts").then(
+    ({ EventDialect }) => new EventDialect(mode, dialect, clock, events),
+  );
 }
 
 /** A client's own limit: what a proxy or a client says in milliseconds, else the server's. */
@@ -95,12 +92,6 @@ function timeLimitMs(incoming: Incoming): number {
     if (given > 0) limit = Math.min(limit, given);
   }
   return limit;
-}
-
-/** A header's text; the first where it was sent several times. */
-export function headerText(headers: RequestHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 function refuseEncodings(incoming: Incoming): void {

@@ -11,14 +11,8 @@ import {
 } from "../protocol/v1/predictions.ts";
 import type { InferTarget } from "../protocol/v2/json.ts";
 import { discardBody } from "./body.ts";
-import {
-  type Ctx,
-  type Dialect,
-  type Env,
-  type ExchangePorts,
-  exchange,
-  type Reply,
-} from "./exchange.ts";
+import type { Dialect, Reply } from "./dialect.ts";
+import { type Ctx, type Env, type ExchangePorts, exchange } from "./exchange.ts";
 import { jsonHeaders, jsonReply, methodNotAllowed } from "./reply.ts";
 
 export interface V1Ports extends ExchangePorts {

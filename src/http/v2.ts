@@ -10,7 +10,7 @@ import {
   isLargeAnswer,
   isLargeBody,
 } from "../protocol/v2/large.ts";
-import { type Dialect, headerText, type Reply } from "./exchange.ts";
+import { type Dialect, headerText, type Reply } from "./dialect.ts";
 import { jsonHeaders } from "./reply.ts";
 
 /** Inference as V2 has it (Open Inference Protocol), with binary tensors. */
