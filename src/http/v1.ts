@@ -55,7 +55,8 @@ async function ofModel(context: Ctx, ports: V1Ports): Promise<Response> {
   const { verb } = parts(context);
   const { method } = context.req;
   if (verb === undefined) {
-    if (method !== "GET") return methodNotAllowed(context, "GET, HEAD", ports.log);
+    if (method !== "GET" && method !== "HEAD")
+      return methodNotAllowed(context, "GET, HEAD", ports.log);
     return modelState(context, ports);
   }
   if (verb !== "predict" && verb !== "explain") {

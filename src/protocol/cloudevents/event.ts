@@ -26,6 +26,7 @@ export interface ReceivedEvent {
 
 export const structuredType = "application/cloudevents+json";
 const batchType = "application/cloudevents-batch+json";
+const eventType = /^application\/cloudevents/i;
 const prefix = "ce-";
 const required = ["id", "source", "specversion", "type"];
 const versions = ["1.0", "0.3"];
@@ -34,7 +35,7 @@ const versions = ["1.0", "0.3"];
 export function eventMode(headers: EventHeaders): EventMode | undefined {
   if (headers["ce-specversion"] !== undefined) return "binary";
   const type = headers["content-type"];
-  if (typeof type !== "string" || !type.startsWith("application/cloudevents")) return undefined;
+  if (typeof type !== "string" || !eventType.test(type)) return undefined;
   const media = type.split(";", 1)[0]?.trim().toLowerCase();
   if (media === batchType) {
     throw invalid("batches of CloudEvents are not supported; send each event on its own");
