@@ -59,6 +59,12 @@ export function byteCount(datatype: FixedDatatype, shape: readonly number[], nam
   return elementCount(shape, name) * bytesPerElement(datatype);
 }
 
+/** How many elements a tensor has. */
+export function elementsIn(tensor: Tensor): number {
+  if (tensor.datatype === "BYTES") return tensor.strings.length;
+  return tensor.bytes.byteLength / bytesPerElement(tensor.datatype);
+}
+
 /** How much memory a tensor's elements hold, in bytes; strings count two for each UTF-16 unit. */
 export function tensorBytes(tensor: Tensor): number {
   if (tensor.datatype !== "BYTES") return tensor.bytes.byteLength;

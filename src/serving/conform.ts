@@ -1,7 +1,9 @@
-import type { LoadedModel } from "../domain/model.ts";
-import type { InferRequest } from "../domain/request.ts";
+import { conformElements } from "../domain/limits.ts";
+import type { LoadedModel, Signature } from "../domain/model.ts";
+import { type InferRequest, type Inputs, isNamed } from "../domain/request.ts";
+import { elementsIn } from "../domain/tensor.ts";
 import type { Conformed } from "./conform/conformed.ts";
-import { conformFixed } from "./conform/fixed.ts";
+import { conformFixed, conformTensors } from "./conform/fixed.ts";
 import { conformTabular } from "./conform/tabular.ts";
 
 /**
@@ -9,7 +11,24 @@ import { conformTabular } from "./conform/tabular.ts";
  * and dimensions. The only place that judges a request by its model, and that makes tensors of what
  * came as none. Throws `invalid-request`.
  */
-export function conform(request: InferRequest, { name, signature }: LoadedModel): Conformed {
+export function conform(request: InferRequest, model: LoadedModel): Conformed {
+  const { inputs } = request;
+  const { name, signature } = model;
+  if (inputs.kind === "tensors" && signature.kind === "fixed") {
+    return conformTensors(request, inputs.tensors, signature, name);
+  }
+  const work = conformInTurns(request, model);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
+/** As `conform`; yields where others are to have their turn. */
+export function conformInTurns(
+  request: InferRequest,
+  { name, signature }: LoadedModel,
+): Generator<void, Conformed> {
   switch (signature.kind) {
     case "fixed":
       return conformFixed(request, signature, name);
@@ -18,4 +37,25 @@ export function conform(request: InferRequest, { name, signature }: LoadedModel)
     default:
       return signature satisfies never;
   }
+}
+
+/** Whether a request is to be put into its model's terms in turns. */
+export function isMuchToConform(inputs: Inputs, signature: Signature): boolean {
+  switch (inputs.kind) {
+    case "tensors":
+      if (signature.kind === "fixed") return false;
+      return inputs.tensors.reduce((sum, tensor) => sum + elementsIn(tensor), 0) > conformElements;
+    case "rows":
+    case "columns":
+      return elementsGiven(inputs.values) > conformElements;
+    case "raw":
+      return inputs.bytes.length > conformElements;
+    default:
+      return inputs satisfies never;
+  }
+}
+
+function elementsGiven(values: Extract<Inputs, { kind: "columns" }>["values"]): number {
+  if (!isNamed(values)) return values.elements.length;
+  return values.reduce((sum, { values: own }) => sum + own.elements.length, 0);
 }

@@ -6,7 +6,7 @@ import type { Dataplane, Models, Permit } from "../domain/ports.ts";
 import { type InferRequest, type InferResponse, timeoutParameterMs } from "../domain/request.ts";
 import type { Batcher } from "./batcher.ts";
 import { answerIn, type Conformed } from "./conform/conformed.ts";
-import { conform } from "./conform.ts";
+import { conform, conformInTurns, isMuchToConform } from "./conform.ts";
 import { type Answer, Entry } from "./entry.ts";
 
 export interface DataplanePorts {
@@ -29,12 +29,30 @@ export class ServingDataplane implements Dataplane {
     if (timeoutMs !== undefined) call.limit(now + timeoutMs);
     call.check(now);
     const lease = this.#ports.models.lease(request.model, request.version);
-    const conformed = leased(lease, () => conform(request, lease.model));
+    const conformed = isMuchToConform(request.inputs, lease.model.signature)
+      ? await this.#conformInTurns(request, lease, call)
+      : leased(lease, () => conform(request, lease.model));
     const answer = await this.#enqueue({ conformed, lease, call, permit, admittedMs: now });
     if (answer.kind === "error") throw answer.error;
     const { name, version } = lease.model;
     const outputs = answerIn(conformed.form, answer.outputs);
     return { model: name, version, id: request.id, outputs };
+  }
+
+  async #conformInTurns(request: InferRequest, lease: Lease, call: Call): Promise<Conformed> {
+    const { clock } = this.#ports;
+    try {
+      const work = conformInTurns(request, lease.model);
+      for (;;) {
+        const { done, value } = work.next();
+        if (done) return value;
+        await new Promise<void>((resolve) => clock.endOfTurn(resolve));
+        call.check(clock.nowMs());
+      }
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
   }
 
   #enqueue({ conformed, lease, call, permit, admittedMs }: Leased): Promise<Answer> {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Call } from "../../src/domain/call.ts";
 import type { ServingError } from "../../src/domain/error.ts";
-import { queueWaitMsMax } from "../../src/domain/limits.ts";
+import { conformElements, queueWaitMsMax } from "../../src/domain/limits.ts";
 import { type LoadedModel, parseModelName } from "../../src/domain/model.ts";
 import type { Log } from "../../src/domain/ports.ts";
 import { type InferRequest, noParameters, type Parameters } from "../../src/domain/request.ts";
@@ -190,6 +190,43 @@ describe("the data plane", () => {
     }
     const outcomes = sent.map(({ outcome }) => outcome);
     expect(outcomes).toEqual(["worker-lost", "invalid-request", "internal"]);
+  });
+
+  it("gives everything back when a call ends while its rows become tensors", async () => {
+    const count = 3 * conformElements;
+    const elements = new Float64Array(count);
+    const request = {
+      model: parseModelName("a"),
+      version: undefined,
+      id: undefined,
+      parameters: noParameters,
+      inputs: {
+        kind: "rows" as const,
+        count,
+        values: { shape: [count], elements },
+        framed: false,
+      },
+      outputs: [],
+    };
+    const infer = (call: Call) => {
+      const permit = admission.acquire(1);
+      return dataplane.infer(request, call, permit).finally(() => permit.release());
+    };
+    const cancelled = new Call(clock.nowMs() + 1_000);
+    const late = new Call(clock.nowMs() + 5);
+    const ended = [infer(cancelled), infer(late)].map((promise) =>
+      promise.catch((error: ServingError) => error.kind),
+    );
+    expect(leases).toBe(2);
+    cancelled.cancel();
+    await clock.advance(10);
+    await clock.turn();
+    expect(await Promise.all(ended)).toEqual(["cancelled", "deadline-exceeded"]);
+    elements[count - 1] = 256;
+    const bad = infer(new Call(clock.nowMs() + 1_000)).catch(({ message }) => message);
+    for (let turn = 0; turn < 4; turn += 1) await clock.turn();
+    expect(await bad).toContain("expected an integer from 0 to 255");
+    expect([admission.entries, leases, executor.runs.length]).toEqual([0, 0, 0]);
   });
 
   it("gives everything back when a request does not conform", async () => {

@@ -1,7 +1,7 @@
 import { bytesPerElement } from "../../domain/datatype.ts";
 import { type Numbers, numbersOf } from "../../domain/elements.ts";
 import { jsonSliceBytes, jsonSliceElements } from "../../domain/limits.ts";
-import { elementCount, type Tensor } from "../../domain/tensor.ts";
+import { elementCount, elementsIn, type Tensor } from "../../domain/tensor.ts";
 import type { JsonValue } from "../../wire/json.ts";
 import type { TensorHead } from "../checks.ts";
 import { Elements } from "./elements.ts";
@@ -105,19 +105,14 @@ function isHighSurrogate(unit: number): boolean {
 
 /** The least that a tensor can take as JSON, in bytes. */
 export function jsonBytesMin(tensor: Tensor): number {
-  if (tensor.datatype !== "BYTES") return 2 * elementsOf(tensor);
+  if (tensor.datatype !== "BYTES") return 2 * elementsIn(tensor);
   return tensor.strings.reduce((bytes, text) => bytes + text.length + 3, 0);
 }
 
 /** Whether writing a tensor takes more than one slice. */
 export function isLargeTensor(tensor: Tensor): boolean {
-  if (elementsOf(tensor) > jsonSliceElements) return true;
+  if (elementsIn(tensor) > jsonSliceElements) return true;
   return tensor.datatype === "BYTES" && jsonBytesMin(tensor) > jsonSliceBytes;
-}
-
-function elementsOf(tensor: Tensor): number {
-  if (tensor.datatype === "BYTES") return tensor.strings.length;
-  return tensor.bytes.byteLength / bytesPerElement(tensor.datatype);
 }
 
 /** BYTES elements that arrive as bytes instead of JSON strings. */

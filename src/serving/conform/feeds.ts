@@ -1,5 +1,6 @@
 import { type DoubleArray, isDoubleArray, quoteValue } from "../../domain/elements.ts";
 import { assert, invalid, type ServingError } from "../../domain/error.ts";
+import { conformElements } from "../../domain/limits.ts";
 import type { Feed, TabularSignature } from "../../domain/model.ts";
 import type { Scalar } from "../../domain/request.ts";
 import type { Tensor } from "../../domain/tensor.ts";
@@ -7,44 +8,23 @@ import { clip } from "../../domain/text.ts";
 import { notFinite } from "./phrases.ts";
 import type { Column, Table } from "./table.ts";
 
-/** The matrix [rows, k] of a graph's input. Throws `invalid-request`. */
-export function feedTensor(feed: Feed, table: Table, signature: TabularSignature): Tensor {
-  const { name, datatype, columns } = feed;
-  const shape = [table.rows, columns.length];
-  if (datatype === "BYTES") {
-    return { name, datatype, shape, strings: textMatrix(columns, table, signature) };
-  }
-  const numbers = numberMatrix(datatype, columns, table, signature);
-  checkFinite(numbers, columns, table, signature);
-  const { buffer, byteOffset, byteLength } = numbers;
-  return { name, datatype, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
-}
-
-type Matrix = Float32Array | Float64Array;
-
-function numberMatrix(
-  datatype: "FP32" | "FP64",
-  columns: readonly number[],
+/**
+ * The matrix [rows, k] of a graph's input; yields between so many elements. Throws
+ * `invalid-request`.
+ */
+export function* feedTensor(
+  { name, datatype, columns }: Feed,
   table: Table,
   signature: TabularSignature,
-): Matrix {
-  const whole = wholeMatrix(columns, table);
-  const size = table.rows * columns.length;
-  if (datatype === "FP32") {
-    // Where the graph takes the matrix as it is, it is not copied.
-    if (whole instanceof Float32Array) return whole;
-    return filled(new Float32Array(size), whole, { columns, table, signature });
+): Generator<void, Tensor> {
+  const shape = [table.rows, columns.length];
+  const chosen: Chosen = { columns, table, signature };
+  if (datatype === "BYTES") {
+    return { name, datatype, shape, strings: yield* textMatrix(chosen) };
   }
-  if (whole instanceof Float64Array) return whole;
-  return filled(new Float64Array(size), whole, { columns, table, signature });
-}
-
-/** All elements, where they are numbers that came in the order in which the graph takes them. */
-function wholeMatrix(columns: readonly number[], table: Table): DoubleArray | undefined {
-  const { matrix } = table;
-  if (matrix === undefined || !isDoubleArray(matrix)) return undefined;
-  if (columns.length !== table.columns.length) return undefined;
-  return columns.every((of, at) => of === at) ? matrix : undefined;
+  const numbers = yield* numberMatrix(datatype, chosen);
+  const { buffer, byteOffset, byteLength } = numbers;
+  return { name, datatype, shape, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
 }
 
 interface Chosen {
@@ -53,24 +33,57 @@ interface Chosen {
   readonly signature: TabularSignature;
 }
 
-function filled(matrix: Matrix, whole: DoubleArray | undefined, chosen: Chosen): Matrix {
-  if (whole !== undefined) {
-    matrix.set(whole);
-    return matrix;
+/** Some rows at a time. */
+function* stretches({ columns, table }: Chosen): Generator<readonly [from: number, to: number]> {
+  const step = Math.ceil(conformElements / Math.max(1, columns.length));
+  for (let from = 0; from < table.rows; from += step) {
+    yield [from, Math.min(from + step, table.rows)];
   }
-  const { columns, table, signature } = chosen;
+}
+
+type Matrix = Float32Array | Float64Array;
+
+function* numberMatrix(datatype: "FP32" | "FP64", chosen: Chosen): Generator<void, Matrix> {
+  const { columns, table } = chosen;
+  const whole = wholeMatrix(chosen);
+  const size = table.rows * columns.length;
+  // Where the graph takes the matrix as it is, it is not copied.
+  const asItIs = whole instanceof (datatype === "FP32" ? Float32Array : Float64Array);
+  const matrix = asItIs ? whole : emptyMatrix(datatype, size);
+  for (const [from, to] of stretches(chosen)) {
+    if (from > 0) yield;
+    const [start, end] = [from * columns.length, to * columns.length];
+    if (whole === undefined) fill(matrix, chosen, from, to);
+    else if (!asItIs) matrix.set(whole.subarray(start, end), start);
+    checkFinite(matrix, chosen, start, end);
+  }
+  return matrix;
+}
+
+function emptyMatrix(datatype: "FP32" | "FP64", size: number): Matrix {
+  return datatype === "FP32" ? new Float32Array(size) : new Float64Array(size);
+}
+
+/** All elements, where they are numbers that came in the order in which the graph takes them. */
+function wholeMatrix({ columns, table }: Chosen): DoubleArray | undefined {
+  const { matrix } = table;
+  if (matrix === undefined || !isDoubleArray(matrix)) return undefined;
+  if (columns.length !== table.columns.length) return undefined;
+  return columns.every((of, at) => of === at) ? matrix : undefined;
+}
+
+function fill(matrix: Matrix, { columns, table, signature }: Chosen, from: number, to: number) {
   const width = columns.length;
   const single = matrix instanceof Float32Array;
   for (const [at, of] of columns.entries()) {
     const column = table.columns[of];
-    for (let row = 0; row < table.rows; row += 1) {
+    for (let row = from; row < to; row += 1) {
       const value = valueAt(column, row);
       const number = typeof value === "number" ? value : numberOf(value, single);
       if (number === undefined) throw badValue(value, row, of, signature);
       matrix[row * width + at] = number;
     }
   }
-  return matrix;
 }
 
 /** What stands in a row of a column; null where nothing does. */
@@ -99,11 +112,11 @@ function singleOf(value: bigint): number {
 /** Refuses NaN and infinities where a column takes none, and what FP32 cannot hold. */
 function checkFinite(
   matrix: Matrix,
-  columns: readonly number[],
-  table: Table,
-  signature: TabularSignature,
+  { columns, table, signature }: Chosen,
+  start: number,
+  end: number,
 ): void {
-  for (let index = 0; index < matrix.length; index += 1) {
+  for (let index = start; index < end; index += 1) {
     const value = matrix[index] ?? 0;
     if (value - value === 0) continue;
     const of = columns[index % columns.length] ?? 0;
@@ -121,18 +134,18 @@ function takes(value: number, given: Scalar, of: number, { columns }: TabularSig
   return infinite && column.takes === "any";
 }
 
-function textMatrix(
-  columns: readonly number[],
-  table: Table,
-  signature: TabularSignature,
-): string[] {
+function* textMatrix(chosen: Chosen): Generator<void, string[]> {
+  const { columns, table, signature } = chosen;
   const texts: string[] = [];
-  for (let row = 0; row < table.rows; row += 1) {
-    for (const of of columns) {
-      const value = valueAt(table.columns[of], row);
-      const text = typeof value === "string" ? value : missingText(value, of, signature);
-      if (text === undefined) throw badValue(value, row, of, signature);
-      texts.push(text);
+  for (const [from, to] of stretches(chosen)) {
+    if (from > 0) yield;
+    for (let row = from; row < to; row += 1) {
+      for (const of of columns) {
+        const value = valueAt(table.columns[of], row);
+        const text = typeof value === "string" ? value : missingText(value, of, signature);
+        if (text === undefined) throw badValue(value, row, of, signature);
+        texts.push(text);
+      }
     }
   }
   return texts;

@@ -15,6 +15,7 @@ import { typed } from "./typed.ts";
 
 /** Models whose inputs and outputs are tensors with names, datatypes and shapes of their own. */
 
+type Rows = Extract<Inputs, { kind: "rows" }>;
 type Specs = readonly TensorSpec[];
 type MaybeNamed = Values | readonly NamedValues[];
 
@@ -24,23 +25,36 @@ interface Given {
   readonly form: AnswerForm;
 }
 
-export function conformFixed(
+/** Tensors, which need no work: V2's way. */
+export function conformTensors(
   request: InferRequest,
+  tensors: readonly Tensor[],
   signature: FixedSignature,
   model: string,
 ): Conformed {
-  const { inputs, form } = given(request.inputs, signature.inputs, model);
-  return { inputs, form, outputs: requestedOutputs(request, signature.outputs, model) };
+  const inputs = fromTensors(tensors, signature.inputs, model);
+  return { inputs, form: plain, outputs: requestedOutputs(request, signature.outputs, model) };
 }
 
-function given(inputs: Inputs, specs: Specs, model: string): Given {
+/** Inputs in any form; yields where there is much to do. */
+export function* conformFixed(
+  request: InferRequest,
+  signature: FixedSignature,
+  model: string,
+): Generator<void, Conformed> {
+  const outputs = requestedOutputs(request, signature.outputs, model);
+  const { inputs, form } = yield* given(request.inputs, signature.inputs, model);
+  return { inputs, form, outputs };
+}
+
+function* given(inputs: Inputs, specs: Specs, model: string): Generator<void, Given> {
   switch (inputs.kind) {
     case "tensors":
       return { inputs: fromTensors(inputs.tensors, specs, model), form: plain };
     case "rows":
-      return fromRows(inputs, specs, model);
+      return yield* fromRows(inputs, specs, model);
     case "columns":
-      return { inputs: fromColumns(inputs.values, specs, model), form: plain };
+      return { inputs: yield* fromColumns(inputs.values, specs, model), form: plain };
     case "raw":
       return { inputs: [fromRaw(inputs.bytes, specs, model)], form: plain };
     default:
@@ -86,15 +100,17 @@ function wrongShape(spec: TensorSpec, shape: readonly number[], model: string): 
 }
 
 /** V1's columnar inputs: the whole of each, or of the only one. */
-function fromColumns(values: MaybeNamed, specs: Specs, model: string): Tensor[] {
-  return named(values, specs, model).map(({ spec, values: own }) => {
+function* fromColumns(values: MaybeNamed, specs: Specs, model: string): Generator<void, Tensor[]> {
+  const tensors: Tensor[] = [];
+  for (const { spec, values: own } of named(values, specs, model)) {
     if (!fits(own.shape, spec)) throw wrongShape(spec, own.shape, model);
-    return typed(spec, own, own.shape);
-  });
+    tensors.push(yield* typed(spec, own, own.shape));
+  }
+  return tensors;
 }
 
 /** V1's instances: axis 0 of each input is stacked from them. */
-function fromRows(rows: Extract<Inputs, { kind: "rows" }>, specs: Specs, model: string): Given {
+function* fromRows(rows: Rows, specs: Specs, model: string): Generator<void, Given> {
   if (rows.framed) {
     throw invalid(
       `an instance is a list of objects, which are rows of a table, but model '${model}' takes ` +
@@ -103,9 +119,10 @@ function fromRows(rows: Extract<Inputs, { kind: "rows" }>, specs: Specs, model: 
   }
   const found = named(rows.values, specs, model);
   const ways = found.map(({ spec, values }) => wayOf(spec, values, model));
-  const inputs = found.map(({ spec, values }, index) =>
-    typed(spec, values, ways[index]?.shape ?? values.shape),
-  );
+  const inputs: Tensor[] = [];
+  for (const [index, { spec, values }] of found.entries()) {
+    inputs.push(yield* typed(spec, values, ways[index]?.shape ?? values.shape));
+  }
   const only = ways.length > 0 && ways.every((way) => way.onlyRow);
   return { inputs, form: { kind: "rows", count: rows.count, only } };
 }

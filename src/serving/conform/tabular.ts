@@ -5,6 +5,7 @@ import {
   tabularOutput,
 } from "../../domain/model.ts";
 import type { InferRequest } from "../../domain/request.ts";
+import type { Tensor } from "../../domain/tensor.ts";
 import type { AnswerForm, Conformed, MethodAnswer } from "./conformed.ts";
 import { feedTensor } from "./feeds.ts";
 import { unknownOutput } from "./names.ts";
@@ -14,14 +15,15 @@ import { tabulate } from "./tabulate.ts";
  * Models of tables. Inputs in any form become a table of the model's columns, and that becomes the
  * matrices that the graph takes. Answers have KServe's name and shape, or MLServer's.
  */
-export function conformTabular(
+export function* conformTabular(
   request: InferRequest,
   signature: TabularSignature,
   model: string,
-): Conformed {
-  const table = tabulate(request, signature, model);
-  const inputs = signature.feeds.map((feed) => feedTensor(feed, table, signature));
+): Generator<void, Conformed> {
   const asked = askedMethods(request, signature, model);
+  const table = tabulate(request, signature, model);
+  const inputs: Tensor[] = [];
+  for (const feed of signature.feeds) inputs.push(yield* feedTensor(feed, table, signature));
   const outputs = [...new Set(asked.map(({ method }) => method.output))];
   const answers = asked.map(
     ({ name, method, column }): MethodAnswer => ({
