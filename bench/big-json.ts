@@ -4,7 +4,7 @@ import { writeModel } from "../src/formats/onnx/writer.ts";
 import { copyBundle, temporaryFolder } from "./load/bundle.ts";
 import { Generator } from "./load/generate.ts";
 import { irisPath } from "./load/models.ts";
-import { restBinary, restJson } from "./load/requests.ts";
+import { predictJson, restBinary, restJson } from "./load/requests.ts";
 import { median } from "./load/rounds.ts";
 import { startServer } from "./load/server.ts";
 
@@ -47,6 +47,7 @@ for (let bytes = 0; bytes < bodyBytes; bytes += String(numbers.at(-1)).length + 
 const shape = [numbers.length];
 const inputs = [{ name: "x", datatype: "FP32", shape, data: numbers }];
 const json = restJson("mean", JSON.stringify({ inputs }));
+const v1 = predictJson("mean", JSON.stringify({ inputs: { x: numbers } }));
 const binary = restBinary({
   model: "mean",
   input: "x",
@@ -65,6 +66,7 @@ const small = await generator.openIris("rest", server.port, 64);
 const big = {
   json: await bigGenerator.open({ ...target, clients: 1 }, json),
   "two of json": await bigGenerator.open({ ...target, clients: 2 }, json),
+  v1: await bigGenerator.open({ ...target, clients: 1 }, v1),
   binary: await bigGenerator.open({ ...target, clients: 1 }, binary),
 };
 
@@ -88,7 +90,7 @@ async function round(beside: keyof typeof big | "idle"): Promise<Round> {
   return { ...answered, bigMs: bigRound?.latencies.p50Ms ?? 0 };
 }
 
-const kinds = ["idle", "json", "two of json", "binary"] as const;
+const kinds = ["idle", "json", "two of json", "v1", "binary"] as const;
 const measured = new Map(kinds.map((kind) => [kind, [] as Round[]]));
 for (let turn = -1; turn < rounds; turn += 1) {
   for (const kind of kinds) {

@@ -21,6 +21,11 @@ export function restJson(model: string, body: string): Buffer {
   return post(infer(model), [], Buffer.from(body));
 }
 
+/** A body of V1. */
+export function predictJson(model: string, body: string): Buffer {
+  return post(`/v1/models/${model}:predict`, [], Buffer.from(body));
+}
+
 export interface Rows {
   readonly model: string;
   readonly input: string;
