@@ -45,7 +45,7 @@ export const settings = {
     placeholder: "PORT",
     parse: port,
     fallback: 8080,
-    summary: "port for V2 REST and V2 gRPC together; 0 takes a free one",
+    summary: "port for REST and gRPC together; 0 takes a free one",
     group: "Serving",
   }),
   host: setting({
