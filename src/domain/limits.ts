@@ -26,6 +26,8 @@ export const responseBytesMax = 256 * MiB;
 export const jsonSliceBytes = 64 * KiB;
 export const jsonSliceElements = 4 * KiB;
 export const slicedBodiesMax = 2;
+/** Of a table from columns, where rows may lack values that then take room all the same. */
+export const tableElementsMax = 2 ** 25;
 /** How many elements become tensors in one turn. */
 export const conformElements = 64 * KiB;
 

@@ -1,4 +1,5 @@
 import { invalid } from "../../domain/error.ts";
+import { tableElementsMax } from "../../domain/limits.ts";
 import type { TabularSignature } from "../../domain/model.ts";
 import type { Scalar } from "../../domain/request.ts";
 import { clip } from "../../domain/text.ts";
@@ -43,10 +44,20 @@ export function frame(
   for (const column of given) checkLength(column, given[0], stacked, each);
   const rows = stacked * each;
   if (rows === 0) throw invalid("the columns have no rows, but at least one is expected");
+  checkSize(rows, signature.columns.length);
   const columns = chosen(given, signature).map((column) =>
     column === undefined ? undefined : spread(column, rows),
   );
   return { rows, columns, matrix: undefined };
+}
+
+/** Refuses a table that a small body blows up. */
+export function checkSize(rows: number, columns: number): void {
+  if (rows * columns <= tableElementsMax) return;
+  throw invalid(
+    `${rows} rows of ${columns} columns are more than the ${tableElementsMax} values that a table ` +
+      "may have; send fewer rows at a time",
+  );
 }
 
 function checkLength(

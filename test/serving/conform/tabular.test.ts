@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { FixedDatatype } from "../../../src/domain/datatype.ts";
+import { tableElementsMax } from "../../../src/domain/limits.ts";
 import {
   clientInputs,
   clientOutputs,
@@ -12,6 +13,7 @@ import {
 import type { Inputs, Parameters } from "../../../src/domain/request.ts";
 import type { Tensor } from "../../../src/domain/tensor.ts";
 import { answerIn } from "../../../src/serving/conform/conformed.ts";
+import { checkSize } from "../../../src/serving/conform/frame.ts";
 import { conform } from "../../../src/serving/conform.ts";
 import { refusal } from "../../protocol/refusal.ts";
 import { tensorInputs } from "../../support/inputs.ts";
@@ -350,6 +352,14 @@ describe("columns by name", () => {
     expect(refused(uneven, mixed)).toBe(
       "all columns must be of the same length: 'a' has 2 values, 'b' has 1",
     );
+  });
+
+  it("have a bound on what they may take, at n and n + 1", () => {
+    checkSize(tableElementsMax / 8, 8);
+    expect(refusal(() => checkSize(tableElementsMax / 8 + 1, 8))).toContain("send fewer rows");
+    const rows = rowsOf(tableElementsMax, [named("a", doubles([1], 1), [0])]);
+    const rest = { columns: [number("a", "any"), number("b", "any")] };
+    expect(refused(rows, { ...rest, library: "lightgbm" })).toContain("send fewer rows");
   });
 
   it("go by their order where the model has no names", () => {
