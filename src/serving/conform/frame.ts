@@ -55,8 +55,8 @@ export function frame(
 export function checkSize(rows: number, columns: number): void {
   if (rows * columns <= tableElementsMax) return;
   throw invalid(
-    `${rows} rows of ${columns} columns are more than the ${tableElementsMax} values that a table ` +
-      "may have; send fewer rows at a time",
+    `${rows} rows of ${columns} columns are more than the ${tableElementsMax} values that a ` +
+      "table may have; send fewer rows at a time",
   );
 }
 
