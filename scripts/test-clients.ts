@@ -53,7 +53,10 @@ async function main(): Promise<void> {
       await checkPython(triton, "triton_http.py", port);
       await checkPython(triton, "triton_grpc.py", port);
     }
-    if (kserve !== undefined) await checkPython(kserve, "kserve_sdk.py", port);
+    if (kserve !== undefined) {
+      await checkPython(kserve, "kserve_sdk.py", port);
+      await checkPython(kserve, "kserve_v1.py", port);
+    }
   } finally {
     await checkEnd(server);
   }
