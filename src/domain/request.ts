@@ -25,6 +25,8 @@ export interface Values {
 export interface NamedValues {
   readonly name: string;
   readonly values: Values;
+  /** Of lists of different lengths each one's; the values are then all of them in one list. */
+  readonly lengths?: readonly number[];
   /** Which rows these are, in ascending order; `undefined` for all. */
   readonly rows: readonly number[] | undefined;
 }

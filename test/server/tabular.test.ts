@@ -224,6 +224,12 @@ describe("KServe's bodies", () => {
       200,
       { predictions: rows.map(scoresOf) },
     ]);
+    const three = names.map((name) => ({ [name]: [1, 2] }));
+    const uneven = [Object.assign({}, ...three), frame];
+    expect(await v1("lightgbm", { instances: uneven })).toEqual([
+      200,
+      { predictions: [[1, 1, 1, 1], [2, 2, 2, 2], rows[0] ?? []].map(scoresOf) },
+    ]);
     expect(await v1("lightgbm", { inputs: two })).toEqual([200, { outputs: rows.map(scoresOf) }]);
   });
 

@@ -122,7 +122,7 @@ export class Instances implements ArraySink, ArrayStructure {
 
   /** The list itself as an array. Throws `invalid-request`. */
   values(): Values {
-    const row = this.#bare.ragged;
+    const row = this.#bare.ragged ?? this.#bare.uneven;
     this.#check(row === undefined ? undefined : { row });
     return this.#bare.values();
   }

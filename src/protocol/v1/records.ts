@@ -68,7 +68,9 @@ export class Records {
     return [...this.#columns].map(([name, { cells, rows, last }]) => {
       const whole = rows === undefined && last === this.#count - 1;
       const present = whole ? undefined : (rows ?? firstRows(last + 1));
-      return { name, values: cells.values(), rows: present };
+      const { lengths } = cells;
+      const values = cells.values();
+      return { name, values, rows: present, ...(lengths === undefined ? {} : { lengths }) };
     });
   }
 }

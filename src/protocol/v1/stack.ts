@@ -21,6 +21,8 @@ export class Stack {
   /** Where the last item began, among the elements. */
   #lastFrom = 0;
   #ragged: number | undefined;
+  /** Of flat lists, once one has another length than those before: each one's. */
+  #lengths: number[] | undefined;
 
   /** How many items are stacked. */
   get count(): number {
@@ -30,6 +32,17 @@ export class Stack {
   /** The first item that has another shape than those before it. */
   get ragged(): number | undefined {
     return this.#ragged;
+  }
+
+  /** How long each item is, where all are flat lists but not of one length. */
+  get lengths(): readonly number[] | undefined {
+    return this.#lengths;
+  }
+
+  /** The first item that differs in length from those before. */
+  get uneven(): number | undefined {
+    const index = this.#lengths?.findIndex((length) => length !== this.#lengths?.[0]) ?? -1;
+    return index === -1 ? undefined : index;
   }
 
   /** A list begins. */
@@ -44,7 +57,10 @@ export class Stack {
     const count = this.#counts.pop() ?? 0;
     const level = this.#counts.length;
     this.#shape[level] ??= count;
-    if (this.#shape[level] !== count) this.#refuse(level);
+    const same = this.#shape[level] === count;
+    const flat = level === 1 && this.#leaf <= 1 && this.#shape.length === 2;
+    if (!same && !flat) this.#refuse(level);
+    else if (!same || this.#lengths !== undefined) this.#addLength(level, count);
   }
 
   numbers(run: Float64Array, count: number): void {
@@ -76,17 +92,28 @@ export class Stack {
     this.#counts[0] = count;
     this.#length = this.#lastFrom;
     if (this.#others !== undefined) this.#others.length = this.#length;
+    if (this.#lengths !== undefined) this.#lengths.length = count;
     if (this.#ragged === count) this.#ragged = undefined;
     if (count > 0) return;
     this.#shape = [];
     this.#leaf = -1;
+    this.#lengths = undefined;
   }
 
-  /** All of it. */
+  /** All of it; where the lengths differ, as one list. */
   values(): Values {
+    if (this.#lengths !== undefined) return { shape: [this.#length], elements: this.#elements() };
     const inner = this.#leaf === -1 ? this.#shape.slice(1) : this.#shape.slice(1, this.#leaf + 1);
-    const elements = this.#others ?? this.#doubles.subarray(0, this.#length);
-    return { shape: [this.count, ...inner], elements };
+    return { shape: [this.count, ...inner], elements: this.#elements() };
+  }
+
+  #elements(): Values["elements"] {
+    return this.#others ?? this.#doubles.subarray(0, this.#length);
+  }
+
+  #addLength(level: number, count: number): void {
+    this.#lengths ??= new Array<number>(this.count - 1).fill(this.#shape[level] ?? 0);
+    this.#lengths.push(count);
   }
 
   #addLeaves(count: number): boolean {

@@ -162,6 +162,12 @@ function named(values: MaybeNamed, specs: Specs, model: string): Found[] {
     const own = given.get(spec.name);
     if (own === undefined) throw wrongInputs(values, specs, model);
     if (own.rows !== undefined) throw absent(spec.name, own.rows, model);
+    if (own.lengths !== undefined) {
+      throw invalid(
+        `the values of input '${spec.name}' of model '${model}' must have the same shape in ` +
+          "every instance",
+      );
+    }
     return { spec, values: own.values };
   });
 }

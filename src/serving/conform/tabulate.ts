@@ -3,7 +3,7 @@ import { invalid } from "../../domain/error.ts";
 import { clientInputs, type TabularSignature } from "../../domain/model.ts";
 import { type InferRequest, isNamed, type NamedValues } from "../../domain/request.ts";
 import type { Tensor } from "../../domain/tensor.ts";
-import { columnOf, type FrameColumn, frame } from "./frame.ts";
+import { columnOf, frame, stackedColumn } from "./frame.ts";
 import { fromRaw } from "./raw.ts";
 import { type Cells, matrix, type Table } from "./table.ts";
 
@@ -59,11 +59,9 @@ function fromNamed(
   if (only !== undefined && given.length === 1 && isMatrix(only, signature)) {
     return matrix(only.values.shape, only.values.elements, signature);
   }
-  const columns = given.map(({ name, values, rows }): FrameColumn => {
-    const { shape, elements } = values;
-    return { ...columnOf(name, shape, elements), present: rows };
-  });
-  return frame(columns, signature, count);
+  if (count !== undefined) return frame(given.map(stackedColumn), signature, count);
+  const columns = given.map(({ name, values }) => columnOf(name, values.shape, values.elements));
+  return frame(columns, signature);
 }
 
 function isMatrix({ name, values, rows }: NamedValues, { columns }: TabularSignature): boolean {

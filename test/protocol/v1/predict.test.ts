@@ -90,6 +90,17 @@ describe("instances", () => {
     );
   });
 
+  it("may hold lists of different lengths, if these are flat", () => {
+    expect(instances('[{"a":[1,2],"b":3},{"a":[]},{"a":[4],"a":[5,6,7],"b":8}]')).toEqual(
+      rows(3, [
+        { name: "a", values: { shape: [5], elements: [1, 2, 5, 6, 7] }, lengths: [2, 0, 3] },
+        { name: "b", values: { shape: [2], elements: [3, 8] }, rows: [0, 2] },
+      ]),
+    );
+    const ragged = refused('{"instances":[{"a":[[1]]},{"a":[[1,2]]}]}');
+    expect(ragged).toContain("'a' of element 1 has another");
+  });
+
   it("take the later of two values under one name", () => {
     expect(instances('[{"a":1,"a":[2]},{"a":[3],"a":[9],"a":[4]}]')).toEqual(
       rows(2, [{ name: "a", values: { shape: [2, 1], elements: [2, 4] } }]),

@@ -83,6 +83,11 @@ describe("rows", () => {
     );
   });
 
+  it("have the same shape in every instance", () => {
+    const uneven = rowsOf(2, [{ ...named("x", doubles([3], 1, 2, 3)), lengths: [1, 2] }]);
+    expect(refused(uneven, spec("x", "FP32", [-1]))).toContain("the same shape in every instance");
+  });
+
   it("of a data frame are no inputs", () => {
     const framed: Inputs = { ...two, kind: "rows", count: 2, framed: true, values: [] };
     expect(refused(framed, spec("x", "FP32", [-1, 3]))).toContain("rows of a table");

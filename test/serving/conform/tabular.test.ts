@@ -336,6 +336,48 @@ describe("columns by name", () => {
     ]);
   });
 
+  it("may have another number of rows in each object, and one value for all of them", () => {
+    const lengths = [2, 0, 1];
+    const frames = rowsOf(4, [
+      { ...named("a", doubles([3], 1, 2, 3), [0, 1, 3]), lengths },
+      { ...named("b", values([3], ["x", "y", "z"]), [0, 1, 3]), lengths },
+    ]);
+    // The third object has nothing, which is a row all the same.
+    expect(matrices(frames, mixed)).toEqual([
+      [
+        [4, 1],
+        [1, 2, Number.NaN, 3],
+      ],
+      [
+        [4, 1],
+        ["x", "y", "?", "z"],
+      ],
+    ]);
+    const spread = rowsOf(2, [
+      { ...named("a", doubles([3], 1, 2, 3)), lengths: [2, 1] },
+      named("b", values([2], ["x", "y"])),
+    ]);
+    expect(matrices(spread, mixed)).toEqual([
+      [
+        [3, 1],
+        [1, 2, 3],
+      ],
+      [
+        [3, 1],
+        ["x", "x", "y"],
+      ],
+    ]);
+    const uneven = rowsOf(1, [
+      named("a", doubles([1, 2], 1, 2)),
+      named("b", values([1, 1], ["x"])),
+    ]);
+    expect(refused(uneven, mixed)).toBe(
+      "all columns must be of the same length: another has 2 values, 'b' has 1",
+    );
+    const deep = rowsOf(1, [named("a", doubles([1, 1, 1], 1)), named("b", values([1], ["x"]))]);
+    expect(refused(deep, mixed)).toContain("single values are expected");
+  });
+
   it("are those of columnar inputs", () => {
     const both = columnsOf([named("a", doubles([2], 1, 2)), named("b", values([2], ["x", null]))]);
     expect(matrices(both, mixed)).toEqual([
