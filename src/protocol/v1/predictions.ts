@@ -1,5 +1,5 @@
 import { bytesPerElement } from "../../domain/datatype.ts";
-import { responseBytesMax } from "../../domain/limits.ts";
+import { jsonSliceElements, responseBytesMax } from "../../domain/limits.ts";
 import type { InferRequest, InferResponse } from "../../domain/request.ts";
 import type { Tensor } from "../../domain/tensor.ts";
 import { gathered } from "../sliced.ts";
@@ -13,7 +13,19 @@ import { isLargeTensor, jsonBytesMin, valueParts } from "../v2/values.ts";
  */
 
 export function isLargePrediction({ outputs }: InferResponse): boolean {
-  return outputs.some(isLargeTensor);
+  const lists = outputs.reduce((sum, tensor) => sum + listsOf(tensor), 0);
+  return lists > jsonSliceElements || outputs.some(isLargeTensor);
+}
+
+/** How many lists a tensor's values are in, of which each takes its time too, even without any. */
+function listsOf({ shape }: Tensor): number {
+  let lists = 1;
+  let all = 1;
+  for (const dim of shape.slice(0, -1)) {
+    lists *= dim;
+    all += lists;
+  }
+  return all;
 }
 
 /** Throws `too-large`. */

@@ -99,6 +99,12 @@ describe("predictions", () => {
     expect(encoded("rows", long)).toBe('{"predictions":[9007199254740993]}');
   });
 
+  it("are large by their lists, even without elements", () => {
+    const size = (...shape: number[]) => isLargePrediction(response(doubles("y", shape)));
+    expect([size(jsonSliceElements - 1, 0), size(jsonSliceElements, 0)]).toEqual([false, true]);
+    expect([size(8, 8, 8, 0), size(16, 16, 16, 0)]).toEqual([false, true]);
+  });
+
   it("are large by their elements", () => {
     const size = (count: number) =>
       isLargePrediction(response(doubles("y", [count], ...Array<number>(count).fill(0))));
