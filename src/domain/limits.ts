@@ -19,6 +19,8 @@ export const idBytesMax = 4 * KiB;
 export const rankMax = 32;
 export const elementsMax = 2 ** 28;
 export const stringBytesMax = 16 * MiB;
+/** Of all BYTES inputs of a request: each string is copied to a worker on its own. */
+export const stringElementsMax = 2 ** 20;
 export const tensorNameBytesMax = 4 * KiB;
 export const modelNameBytesMax = 256;
 export const responseBytesMax = 256 * MiB;

@@ -1,4 +1,5 @@
-import { conformElements } from "../domain/limits.ts";
+import { ServingError } from "../domain/error.ts";
+import { conformElements, stringElementsMax } from "../domain/limits.ts";
 import type { LoadedModel, Signature } from "../domain/model.ts";
 import { type InferRequest, type Inputs, isNamed } from "../domain/request.ts";
 import { elementsIn } from "../domain/tensor.ts";
@@ -9,13 +10,13 @@ import { conformTabular } from "./conform/tabular.ts";
 /**
  * Puts a request into its model's terms, whatever the form of its inputs: names, datatypes, ranks
  * and dimensions. The only place that judges a request by its model, and that makes tensors of what
- * came as none. Throws `invalid-request`.
+ * came as none. Throws `invalid-request`, and `too-large` for too many strings.
  */
 export function conform(request: InferRequest, model: LoadedModel): Conformed {
   const { inputs } = request;
   const { name, signature } = model;
   if (inputs.kind === "tensors" && signature.kind === "fixed") {
-    return conformTensors(request, inputs.tensors, signature, name);
+    return bounded(conformTensors(request, inputs.tensors, signature, name));
   }
   const work = conformInTurns(request, model);
   for (;;) {
@@ -25,18 +26,31 @@ export function conform(request: InferRequest, model: LoadedModel): Conformed {
 }
 
 /** As `conform`; yields where others are to have their turn. */
-export function conformInTurns(
+export function* conformInTurns(
   request: InferRequest,
   { name, signature }: LoadedModel,
 ): Generator<void, Conformed> {
   switch (signature.kind) {
     case "fixed":
-      return conformFixed(request, signature, name);
+      return bounded(yield* conformFixed(request, signature, name));
     case "tabular":
-      return conformTabular(request, signature, name);
+      return bounded(yield* conformTabular(request, signature, name));
     default:
       return signature satisfies never;
   }
+}
+
+/** Refuses more strings than a worker can be given without harm. */
+function bounded(conformed: Conformed): Conformed {
+  let strings = 0;
+  for (const tensor of conformed.inputs) {
+    if (tensor.datatype === "BYTES") strings += tensor.strings.length;
+  }
+  if (strings <= stringElementsMax) return conformed;
+  throw new ServingError(
+    "too-large",
+    `the request has ${strings} string elements, but at most ${stringElementsMax} are allowed`,
+  );
 }
 
 /** Whether a request is to be put into its model's terms in turns. */

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { badElement, storeOf } from "../../../src/domain/elements.ts";
+import { stringElementsMax } from "../../../src/domain/limits.ts";
 import type { Inputs, Scalar } from "../../../src/domain/request.ts";
 import type { Tensor, TensorSpec } from "../../../src/domain/tensor.ts";
 import { answerIn } from "../../../src/serving/conform/conformed.ts";
 import { conform } from "../../../src/serving/conform.ts";
 import { refusal } from "../../protocol/refusal.ts";
+import { tensorInputs } from "../../support/inputs.ts";
 import { columnsOf, doubles, modelOf, named, requestOf, rowsOf, values } from "./requests.ts";
 
 const spec = (
@@ -141,6 +143,24 @@ describe("elements", () => {
         datatype === "BYTES" ? store.strings : store.bytes,
       );
     }
+  });
+});
+
+describe("strings", () => {
+  it("have a bound on their number, at n and n + 1", () => {
+    const texts = (count: number): Tensor => ({
+      name: "x",
+      datatype: "BYTES",
+      shape: [count],
+      strings: new Array<string>(count).fill(""),
+    });
+    const x = spec("x", "BYTES", [-1]);
+    expect(conformed(tensorInputs(texts(stringElementsMax)), x).inputs).toHaveLength(1);
+    const beyond = () => conformed(tensorInputs(texts(stringElementsMax + 1)), x);
+    expect(refusal(beyond, "too-large")).toContain(`at most ${stringElementsMax} are allowed`);
+    const many = new Array<string>(stringElementsMax + 1).fill("");
+    const rows = rowsOf(many.length, values([many.length], many));
+    expect(refusal(() => conformed(rows, x), "too-large")).toContain("string elements");
   });
 });
 
