@@ -72,7 +72,8 @@ export function* structuredEvent(
   const attributes = readEnvelope(envelope);
   checkRequired(attributes);
   const bytes = data === undefined;
-  return { mode: "structured", attributes, payload: bytes ? decodeBytes(value) : value, bytes };
+  const payload = bytes ? yield* decodeBytes(value, sliceBytes) : value;
+  return { mode: "structured", attributes, payload, bytes };
 }
 
 /** The attributes of an event whose payload was taken out. */
@@ -122,12 +123,36 @@ function checkRequired(attributes: EventAttributes): void {
   );
 }
 
-function decodeBytes(value: Buffer): Buffer {
-  const text = parsed(value.toString("utf8"));
-  if (typeof text !== "string" || !/^\s*[A-Za-z0-9+/]*={0,2}\s*$/.test(text)) {
-    throw malformed("'data_base64' is not a string in base64");
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const backslash = 0x5c;
+
+/** The bytes of a JSON string in base64, four characters of which are three of them. */
+function* decodeBytes(value: Buffer, sliceBytes: number): Generator<void, Buffer> {
+  const text = value.includes(backslash) ? unescaped(value) : value.toString("latin1");
+  const [, digits] = /^\s*"([^"]*)"\s*$/.exec(text) ?? [];
+  if (digits === undefined) throw notBase64();
+  const bytes = Buffer.allocUnsafe(Math.ceil(digits.length / 4) * 3);
+  const step = 4 * sliceBytes;
+  let length = 0;
+  for (let at = 0; at < digits.length; at += step) {
+    if (at > 0) yield;
+    const part = digits.slice(at, at + step);
+    const last = at + step >= digits.length;
+    if (!base64.test(part) || (!last && part.endsWith("="))) throw notBase64();
+    length += bytes.write(part, length, "base64");
   }
-  return Buffer.from(text, "base64");
+  return bytes.subarray(0, length);
+}
+
+/** Some write a slash as an escape. */
+function unescaped(value: Buffer): string {
+  const text = parsed(value.toString("utf8"));
+  if (typeof text !== "string") throw notBase64();
+  return `"${text}"`;
+}
+
+function notBase64() {
+  return malformed("'data_base64' is not a string in base64");
 }
 
 function malformed(why: string) {

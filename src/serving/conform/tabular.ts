@@ -50,7 +50,8 @@ function askedMethods(request: InferRequest, signature: TabularSignature, model:
   const plain: Asked = { name: tabularOutput, method: usual, column: false };
   if (request.outputs.length === 0) {
     // V1 has no names, and MLServer no V1.
-    const named = style === "mlserver" && request.inputs.kind === "tensors";
+    const v1 = request.inputs.kind === "rows" || request.inputs.kind === "columns";
+    const named = style === "mlserver" && !v1;
     return [named ? { name: usual.name, method: usual, column: true } : plain];
   }
   return request.outputs.map(({ name }) => {

@@ -86,6 +86,20 @@ describe("structuredEvent", () => {
     const event = structured(JSON.stringify({ ...envelope, data_base64: "AQID" }));
     expect([...event.payload]).toEqual([1, 2, 3]);
     expect(event.bytes).toBe(true);
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.integer({ min: 1, max: 9 }),
+        (bytes, step) => {
+          const encoded = Buffer.from(bytes).toString("base64");
+          const text = JSON.stringify({ ...envelope, data_base64: encoded });
+          for (const written of [text, text.replaceAll("/", "\\/")]) {
+            expect([...structured(written, step).payload]).toEqual([...bytes]);
+          }
+        },
+      ),
+      { numRuns: cases(300) },
+    );
   });
 
   const bad: readonly (readonly [string, string])[] = [
@@ -94,6 +108,7 @@ describe("structuredEvent", () => {
     [JSON.stringify(envelope), "it has no 'data'"],
     [JSON.stringify({ ...envelope, data: 1, data_base64: "" }), "has both"],
     [JSON.stringify({ ...envelope, data_base64: "!" }), "not a string in base64"],
+    [JSON.stringify({ ...envelope, data_base64: "AQ==AQ==" }), "not a string in base64"],
     [JSON.stringify({ ...envelope, data_base64: 5 }), "not a string in base64"],
     [JSON.stringify({ ...envelope, data: 1, a: {} }), "attribute 'a' must be"],
     [JSON.stringify({ data: 1 }), "missing required attributes: id, source, specversion, type"],
