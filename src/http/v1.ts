@@ -55,40 +55,36 @@ async function ofModel(context: Ctx, ports: V1Ports): Promise<Response> {
   const { verb } = parts(context);
   const { method } = context.req;
   if (verb === undefined) {
-    if (method !== "GET" && method !== "HEAD")
-      return methodNotAllowed(context, "GET, HEAD", ports.log);
-    return modelState(context, ports);
-  }
-  if (verb !== "predict" && verb !== "explain") {
-    throw new ServingError("route-not-found", "Not Found");
+    if (method === "GET" || method === "HEAD") return modelState(context, ports);
+    return methodNotAllowed(context, "GET, HEAD", ports.log);
   }
   if (method !== "POST") return methodNotAllowed(context, "POST", ports.log);
   if (verb === "predict") return exchange(context, ports, target, v1);
   await discardBody(context.env.incoming);
-  const { model: name, version } = target(context);
+  const { model, version } = target(context);
   // An unknown model comes first.
-  ports.models.ready(name, version);
-  throw new ServingError(
-    "unsupported",
-    `model '${name}' has no explainer; use ':predict', or deploy one beside it`,
-  );
+  ports.models.ready(model, version);
+  const what = verb === "explain" ? "has no explainer" : `does not offer ':${verb}'`;
+  throw new ServingError("unsupported", `model '${model}' ${what}; use ':predict'`);
 }
+
+/** KServe's, and TensorFlow Serving's. */
+const verbs = ["predict", "explain", "classify", "regress"] as const;
 
 interface Parts {
   readonly model: string;
   readonly version: string | undefined;
-  readonly verb: string | undefined;
+  readonly verb: (typeof verbs)[number] | undefined;
 }
 
-/** The parts of the path, percent-decoded after splitting. A name may hold colons, a verb none. */
+/** The parts of the path, percent-decoded after splitting. A name may hold colons of its own. */
 function parts(context: Ctx): Parts {
   const model = context.req.param("model") ?? "";
   const version = context.req.param("version");
   const last = version ?? model;
-  const colon = last.lastIndexOf(":");
-  if (colon === -1) return { model, version, verb: undefined };
-  const verb = last.slice(colon + 1);
-  const rest = last.slice(0, colon);
+  const verb = verbs.find((known) => last.endsWith(`:${known}`));
+  if (verb === undefined) return { model, version, verb };
+  const rest = last.slice(0, -1 - verb.length);
   return version === undefined ? { model: rest, version, verb } : { model, version: rest, verb };
 }
 

@@ -22,7 +22,8 @@ beforeAll(async () => {
   const saved = Object.entries(models).map(
     ([name, model]) => `${name}=${save(join(folder, `${name}.onnx`), model)}`,
   );
-  server = await startServer({ args: [`iris=${irisModel}`, ...saved, "--workers", "1"] });
+  const colon = save(join(folder, "with:colon.onnx"), tableModel());
+  server = await startServer({ args: [`iris=${irisModel}`, ...saved, colon, "--workers", "1"] });
 });
 
 afterAll(async () => {
@@ -53,6 +54,12 @@ for (const [version, sender] of [
       expect(await answer("/v1/models/iris")).toEqual([200, ready]);
       expect(await answer("/v1/models/iris/versions/1")).toEqual([200, ready]);
       expect((await send("/v1/models/iris", { method: "HEAD" })).status).toBe(200);
+      const colon = { name: "with:colon", ready: true };
+      expect(await answer("/v1/models/with:colon")).toEqual([200, colon]);
+      expect(await predict("with:colon", '{"instances":[0]}')).toEqual([
+        200,
+        { predictions: [10] },
+      ]);
     });
 
     it("answers rows as KServe's batcher sends them: no Content-Type, another Host", async () => {
@@ -137,10 +144,16 @@ for (const [version, sender] of [
       const explain = await answer("/v1/models/iris:explain", { body: "{}" });
       expect(explain).toEqual([501, { error: expect.stringContaining("has no explainer") }]);
       expect((await answer("/v1/models/no:explain", { body: "{}" }))[0]).toBe(404);
-      expect((await answer("/v1/models/iris:classify", { body: "{}" }))[0]).toBe(404);
+      const classify = await answer("/v1/models/iris/versions/1:classify", { body: "{}" });
+      expect(classify).toEqual([
+        501,
+        { error: "model 'iris' does not offer ':classify'; use ':predict'" },
+      ]);
+      expect((await answer("/v1/models/iris:other"))[0]).toBe(404);
       expect((await answer("/v1/models/iris/metadata"))[0]).toBe(404);
       for (const [path, method, allow] of [
         [iris, "GET", "POST"],
+        ["/v1/models/iris:other", "POST", "GET, HEAD"],
         ["/v1/models/iris:explain", "GET", "POST"],
         ["/v1/models/iris", "POST", "GET, HEAD"],
         ["/v1/models", "POST", "GET, HEAD"],
