@@ -1,7 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { settingsPage } from "../src/config/help.ts";
+import { protocolsPage } from "../test/goldens/page.ts";
 
-/** Writes the pages of `docs/` that are made from tables in the sources. */
+/** Writes the pages of `docs/` that are made from tables in the sources and the tests. */
 
-writeFileSync(join(import.meta.dirname, "../docs/settings.md"), settingsPage());
+const docs = join(import.meta.dirname, "../docs");
+writeFileSync(join(docs, "settings.md"), settingsPage());
+writeFileSync(join(docs, "protocols.md"), protocolsPage());

@@ -38,7 +38,8 @@ export interface HttpPorts {
 
 /** V2 REST (Open Inference Protocol, "HTTP/REST"), and V1. */
 export function createApp(ports: HttpPorts): Hono<Env> {
-  const app = new Hono<Env>({ strict: true });
+  // A slash at the end changes nothing.
+  const app = new Hono<Env>({ strict: false });
   const slices = new Slices(ports.clock, slicedBodiesMax);
   const exchangePorts = { ...ports, slices };
   const get = (path: string, answer: (context: Ctx) => Response | Promise<Response>) => {

@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import { datatypes } from "../../src/domain/datatype.ts";
+import { identityModel, offsetModel, save, sumModel, temporaryFolder } from "../support/models.ts";
+import { irisModel } from "../support/server.ts";
+
+/**
+ * Arguments to serve what the conversations are about: `id-<datatype>` (x → y, two free
+ * dimensions), `list` and `scalar` (FP32 of rank 1 and 0), `texts` (BYTES of shape [1]), `sum`
+ * (two inputs and outputs), `versions` (1 and 3), `iris`, and `a b%.ü` for its name.
+ */
+export function goldenModels(): readonly string[] {
+  const folder = temporaryFolder();
+  const saved = (name: string, model: Uint8Array) =>
+    `${name}=${save(join(folder, encodeURIComponent(name), "model.onnx"), model)}`;
+  save(join(folder, "versions/1/model.onnx"), offsetModel(1));
+  save(join(folder, "versions/3/model.onnx"), offsetModel(3));
+  return [
+    ...datatypes
+      .filter((datatype) => datatype !== "BF16")
+      .map((datatype) => saved(`id-${datatype}`, identityModel(datatype))),
+    saved("list", identityModel("FP32", [-1])),
+    saved("scalar", identityModel("FP32", [])),
+    saved("texts", identityModel("BYTES", [1])),
+    saved("sum", sumModel()),
+    saved("a b%.ü", identityModel("FP32")),
+    `versions=${join(folder, "versions")}`,
+    `iris=${irisModel}`,
+  ];
+}
