@@ -7,6 +7,11 @@ export const GiB = 1024 * MiB;
 /** Request sizes. `requestBytesMax` is the default of `--max-request-size`. */
 export const requestBytesMax = 64 * MiB;
 export const bodyChunksMax = 65_536;
+/** A compressed body may become so many times as large, or as large as this whatever its size. */
+export const unpackedRatioMax = 100;
+export const unpackedBytesMin = MiB;
+/** Shorter answers are not worth their compression. */
+export const packedBytesMin = KiB;
 export const jsonDepthMax = 100;
 export const inputsMax = 1_000;
 /** Of the names that rows as objects have. */

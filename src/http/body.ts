@@ -2,15 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import { cancelledError } from "../domain/call.ts";
 import { invalid, ServingError } from "../domain/error.ts";
-import {
-  bodyBytesPerMsMin,
-  bodyChunksMax,
-  bodyMsBase,
-  discardMsMax,
-  KiB,
-  MiB,
-} from "../domain/limits.ts";
+import { bodyBytesPerMsMin, bodyMsBase, discardMsMax } from "../domain/limits.ts";
 import type { Permit } from "../domain/ports.ts";
+import { GrowingBody, tooLarge } from "./growing-body.ts";
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
 
@@ -27,9 +21,6 @@ export function declaredBytes(incoming: Incoming, bytesMax: number): number | un
   return bytes;
 }
 
-const firstBytes = 64 * KiB;
-const doublingBytesMax = 16 * MiB;
-
 /**
  * Reads a body into one growing buffer, bounded in bytes, pieces and time; the permit grows with
  * what was not declared. Throws `too-large`, `body-timeout`, `overloaded`, `cancelled`.
@@ -41,7 +32,9 @@ export function readBody(
   permit: Permit,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const body = new GrowingBody(declared, bytesMax, permit);
+    const body = new GrowingBody(declared, bytesMax, (bytes) => {
+      if (declared === undefined) permit.resize(bytes);
+    });
     const timeoutMs = bodyMsBase + (declared ?? bytesMax) / bodyBytesPerMsMin;
     const timer = setTimeout(() => fail(bodyTimeout(timeoutMs)), timeoutMs).unref();
     const stop = () => {
@@ -85,62 +78,6 @@ export async function discardBody(incoming: Incoming): Promise<void> {
     };
     incoming.once("end", done).once("close", done).once("error", done).resume();
   });
-}
-
-/** The bytes so far. One piece is kept as it is; more are copied into a buffer that doubles. */
-class GrowingBody {
-  #buffer: Buffer = Buffer.alloc(0);
-  #length = 0;
-  #pieces = 0;
-  readonly #declared: number | undefined;
-  readonly #bytesMax: number;
-  readonly #permit: Permit;
-
-  constructor(declared: number | undefined, bytesMax: number, permit: Permit) {
-    this.#declared = declared;
-    this.#bytesMax = bytesMax;
-    this.#permit = permit;
-  }
-
-  add(piece: Buffer): void {
-    const length = this.#length + piece.length;
-    if (length > this.#bytesMax) throw tooLarge("body", this.#bytesMax);
-    this.#pieces += 1;
-    if (this.#pieces > bodyChunksMax) {
-      throw new ServingError(
-        "too-large",
-        `Chunked request body exceeds maximum of ${bodyChunksMax} non-empty chunks.`,
-      );
-    }
-    if (this.#declared === undefined) this.#permit.resize(length);
-    if (this.#length === 0) this.#buffer = piece;
-    else {
-      this.#reserve(length);
-      piece.copy(this.#buffer, this.#length);
-    }
-    this.#length = length;
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  #reserve(length: number): void {
-    if (this.#pieces > 2 && length <= this.#buffer.length) return;
-    const doubled = this.#length + Math.min(this.#length, doublingBytesMax);
-    const wanted = Math.max(length, firstBytes, doubled);
-    const grown = Buffer.allocUnsafeSlow(Math.min(wanted, this.#declared ?? this.#bytesMax));
-    this.#buffer.copy(grown, 0, 0, this.#length);
-    this.#buffer = grown;
-  }
-}
-
-function tooLarge(what: string, bytesMax: number): ServingError {
-  return new ServingError(
-    "too-large",
-    `request ${what} exceeds the maximum allowed input size of ${bytesMax} bytes. ` +
-      "Use --max-request-size to increase the limit.",
-  );
 }
 
 function bodyTimeout(timeoutMs: number): ServingError {

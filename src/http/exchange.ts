@@ -2,13 +2,13 @@ import type { Http2Bindings, HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import { Call, cancelledError } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { ServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
 import type { Admission, Dataplane } from "../domain/ports.ts";
 import type { EventSettings } from "../protocol/cloudevents/answer.ts";
 import { eventMode } from "../protocol/cloudevents/event.ts";
 import type { InferTarget } from "../protocol/v2/json.ts";
 import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
+import { acceptedCoding, isWorthPacking, pack, requestCoding, unpack } from "./coding.ts";
 import { type Dialect, headerText, isSliced, type Reply } from "./dialect.ts";
 import type { Slices } from "./slices.ts";
 
@@ -48,7 +48,7 @@ async function inferBody(
 ): Promise<Reply> {
   const { incoming, outgoing } = context.env;
   const sentTo = target(context);
-  refuseEncodings(incoming);
+  const coding = requestCoding(headerText(incoming.headers, "content-encoding"));
   const declared = declaredBytes(incoming, ports.requestBytesMax);
   const call = new Call(ports.clock.nowMs() + timeLimitMs(incoming));
   // What is closed already would never give its permit back.
@@ -58,15 +58,23 @@ async function inferBody(
     call.cancel();
     permit.release();
   });
-  const body = await readBody(incoming, declared, ports.requestBytesMax, permit);
+  const received = await readBody(incoming, declared, ports.requestBytesMax, permit);
   call.check(ports.clock.nowMs());
+  const hold = (bytes: number) => {
+    call.check(ports.clock.nowMs());
+    permit.resize(bytes);
+  };
+  const limits = { bytesMax: ports.requestBytesMax, hold };
+  const body = coding === undefined ? received : await unpack(received, coding, limits);
   const event = inEvents(dialect, incoming, ports);
   const spoken = event instanceof Promise ? await event : event;
   const decoding = spoken.decode(sentTo, body, incoming.headers);
   const request = isSliced(decoding) ? await ports.slices.run(decoding, call) : decoding;
   const response = await ports.dataplane.infer(request, call, permit);
   const encoding = spoken.encode(response, request);
-  return isSliced(encoding) ? await ports.slices.run(encoding, call) : encoding;
+  const reply = isSliced(encoding) ? await ports.slices.run(encoding, call) : encoding;
+  const accepted = acceptedCoding(headerText(incoming.headers, "accept-encoding"));
+  return accepted === undefined || !isWorthPacking(reply) ? reply : await pack(reply, accepted);
 }
 
 /** The dialect, or what speaks it in events where the request is one. */
@@ -92,13 +100,4 @@ function timeLimitMs(incoming: Incoming): number {
     if (given > 0) limit = Math.min(limit, given);
   }
   return limit;
-}
-
-function refuseEncodings(incoming: Incoming): void {
-  const encoding = headerText(incoming.headers, "content-encoding");
-  if (encoding === undefined || encoding.toLowerCase() === "identity") return;
-  throw new ServingError(
-    "unsupported-encoding",
-    `Content-Encoding '${encoding.slice(0, 40)}' is not supported; send the body as it is`,
-  );
 }

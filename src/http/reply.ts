@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { ServingError, toServingError } from "../domain/error.ts";
 import type { Log } from "../domain/ports.ts";
+import { codings } from "./coding.ts";
 import { httpStatus } from "./status.ts";
 
 /** Answers on REST. Every error has the body `{"error": "…"}`. */
@@ -16,6 +17,7 @@ export function errorReply(context: Context, thrown: unknown, log: Log): Respons
   const { status, retryAfterS } = httpStatus(error.kind);
   logError(log, context.req.path, error);
   if (retryAfterS !== undefined) context.header("retry-after", String(retryAfterS));
+  if (error.kind === "unsupported-encoding") context.header("accept-encoding", codings);
   const body = JSON.stringify({ error: error.message });
   return context.body(body, status, jsonHeaders);
 }

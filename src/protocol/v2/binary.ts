@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { invalid, type ServingError } from "../../domain/error.ts";
 import { responseBytesMax } from "../../domain/limits.ts";
-import type { InferRequest, InferResponse } from "../../domain/request.ts";
+import { type InferRequest, type InferResponse, noParameters } from "../../domain/request.ts";
 import { responseTooLarge } from "../checks.ts";
 import { decodeInfer, encodeInfer, type InferTarget } from "./json.ts";
 import { writeRaw } from "./raw.ts";
@@ -18,8 +18,15 @@ export function decodeBody(
   headerLength: string | undefined,
 ): InferRequest {
   const { json, binary } = splitBody(body, headerLength);
+  if (headerLength !== undefined && json.length === 0) return rawRequest(target, binary);
   if (!isUtf8(json)) throw notUtf8();
   return decodeInfer(target, json.toString("utf8"), binary);
+}
+
+/** The raw form: no JSON, one input whose name and shape are the model's to tell. */
+function rawRequest(target: InferTarget, bytes: Buffer): InferRequest {
+  const inputs = { kind: "raw", bytes } as const;
+  return { ...target, id: undefined, parameters: noParameters, inputs, outputs: [] };
 }
 
 export interface BodyParts {
@@ -42,11 +49,8 @@ function parseLength(text: string, body: Buffer): number {
     throw invalid("must specify valid 'Infer-Header-Content-Length' in request header: an integer");
   }
   const length = Number(text);
-  if (length === 0 || length > body.length) {
-    throw invalid(
-      `inference header size should be in range (0, ${body.length}], got: ${length}` +
-        (length === 0 ? " (raw binary requests are not supported)" : ""),
-    );
+  if (length > body.length) {
+    throw invalid(`inference header size should be in range (0, ${body.length}], got: ${length}`);
   }
   return length;
 }
@@ -77,8 +81,12 @@ export function binaryChunks(response: InferResponse, request: InferRequest): Ch
   );
 }
 
-/** An output's own `binary_data` wins over the request's `binary_data_output`. */
+/**
+ * An output's own `binary_data` wins over the request's `binary_data_output`; a raw request has
+ * raw answers.
+ */
 export function wantsBinary(request: InferRequest, index: number): boolean {
+  if (request.inputs.kind === "raw") return true;
   const own = request.outputs[index]?.parameters.get("binary_data");
   return (own ?? request.parameters.get("binary_data_output")) === true;
 }

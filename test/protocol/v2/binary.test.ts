@@ -72,7 +72,15 @@ describe("decodeBody", () => {
     },
   );
 
-  it.each([0, body.length + 1, 999_999_999_999_999])("refuses a header length of %d", (length) => {
+  it.each(["0", "00"])("takes the body as the only input for a length of %s", (length) => {
+    const raw = decodeBody(target, body, length);
+    expect(raw).toMatchObject({ ...target, inputs: { kind: "raw" }, outputs: [] });
+    expect(raw.inputs).toEqual({ kind: "raw", bytes: body });
+    const { headerLength } = encodeBody(answer, raw);
+    expect(headerLength).toBeGreaterThan(0);
+  });
+
+  it.each([body.length + 1, 999_999_999_999_999])("refuses a header length of %d", (length) => {
     const message = refusal(() => decodeBody(target, body, `${length}`));
     expect(message).toContain("inference header size should be in range (0, ");
     expect(message).toContain(`, got: ${length}`);
