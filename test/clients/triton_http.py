@@ -83,12 +83,18 @@ def query(triton):
     equal(result.as_numpy("label").tolist(), FLOWER_LABELS)
 
 
-@checks.named("a client that accepts gzip or deflate can read the answer")
-def accepts_compressed(triton):
+@checks.named("gzip and deflate, both ways, of few elements and of many")
+def compressed(triton):
+    many = np.tile(FLOWERS, (1_000, 1))
     for algorithm in ["gzip", "deflate"]:
-        options = {"response_compression_algorithm": algorithm}
+        options = {
+            "request_compression_algorithm": algorithm,
+            "response_compression_algorithm": algorithm,
+        }
         result = triton.client.infer("iris", [triton.tensor("input-0", FLOWERS)], **options)
         equal(result.as_numpy("label").tolist(), FLOWER_LABELS)
+        result = triton.client.infer("iris", [triton.tensor("input-0", many)], **options)
+        equal(result.as_numpy("label").tolist(), FLOWER_LABELS * 1_000)
 
 
 @checks.named("a body made and an answer read outside the client")

@@ -57,6 +57,9 @@ function http1(): Hostile[] {
     "Host: a\r\nUpgrade: h2c\r\nConnection: Upgrade",
     "Host: a\r\nInference-Header-Content-Length: 4294967296",
     "Host: a\r\nContent-Encoding: gzip",
+    "Host: a\r\nContent-Encoding: deflate\r\nContent-Encoding: gzip",
+    "Host: a\r\nAccept-Encoding: ;q=,*;;q=1e9,gzip;q=-1",
+    "Host: a\r\nInference-Header-Content-Length: 0",
   ];
   return lines.flatMap((line) =>
     headers.map((header, index) => ({

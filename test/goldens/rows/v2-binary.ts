@@ -88,6 +88,47 @@ const tensors: readonly RestGolden[] = [
     body: { error: "unexpected additional input data for model 'id-FP32'" },
   },
   {
+    ...ok,
+    title: "a tensor without elements has a size of 0",
+    send: {
+      path,
+      body: JSON.stringify({
+        inputs: [{ name: "x", datatype: "FP32", shape: [0, 4], data: [] }],
+        ...asBinary,
+      }),
+    },
+    body: { bytes: answerOf("id-FP32", "y", [0, 4], Buffer.alloc(0)) },
+  },
+  {
+    ...refused,
+    title: "BYTES that are not UTF-8",
+    follows: "thaw",
+    why: "ONNX Runtime would change them",
+    send: {
+      path: "/v2/models/id-BYTES/infer",
+      ...joined(
+        {
+          inputs: [
+            {
+              name: "x",
+              datatype: "BYTES",
+              shape: [1, 1],
+              parameters: { binary_data_size: 5 },
+            },
+          ],
+        },
+        Buffer.of(1, 0, 0, 0, 0xff),
+      ),
+    },
+    body: { error: "not valid UTF-8" },
+  },
+  {
+    ...refused,
+    title: "a header length that is no number",
+    send: { path, headers: { [length]: "-1" }, body: "{}" },
+    body: { error: "must specify valid 'Infer-Header-Content-Length' in request header" },
+  },
+  {
     ...refused,
     title: "a header length beyond the body",
     send: { path, headers: { [length]: "99" }, body: "{}" },

@@ -34,6 +34,22 @@ const numbers: readonly RestGolden[] = [
   },
   {
     ...ok,
+    title: "FP64 keeps every digit",
+    follows: "Triton",
+    why: "OVMS takes FP32",
+    send: toIdentity("FP64", one("[0.1]")),
+    body: values(0.1),
+  },
+  {
+    ...refused,
+    title: "BF16 as JSON numbers is read, and held against the model's datatype",
+    follows: "thaw",
+    why: "Triton demands bytes",
+    send: toModel("id-FP32", "BF16", one("[0.5]")),
+    body: { error: "inference input 'x' data-type is 'BF16', but model 'id-FP32' expects 'FP32'" },
+  },
+  {
+    ...ok,
     title: "FP16 as JSON numbers",
     follows: "MLServer",
     why: "Triton and KServe demand bytes",
@@ -101,6 +117,17 @@ const shapes: readonly RestGolden[] = [
     follows: "Triton",
     send: toIdentity("FP32", one(nested(101))),
     body: { error: "JSON nesting depth exceeds maximum allowed limit (100)" },
+  },
+  {
+    ...ok,
+    title: "a dimension written as 1.0",
+    follows: "thaw",
+    why: "a JSON number is its value; Triton says 500",
+    send: {
+      path: "/v2/models/id-FP32/infer",
+      body: '{"inputs":[{"name":"x","datatype":"FP32","shape":[1.0,1],"data":[5]}]}',
+    },
+    body: values(5),
   },
   {
     ...refused,

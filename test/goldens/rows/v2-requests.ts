@@ -23,9 +23,25 @@ const goldens: readonly RestGolden[] = [
   },
   {
     ...ok,
+    title: "`Expect: 100-continue`, as curl sends it for large bodies",
+    follows: "all",
+    send: { path, headers: { expect: "100-continue" }, body: body() },
+  },
+  {
+    ...ok,
+    title: "parameters of the schedule and of sequences",
+    follows: "thaw",
+    why: "reserved, and without effect",
+    send: {
+      path,
+      body: body({ parameters: { priority: 1, sequence_id: "s", sequence_start: true } }),
+    },
+  },
+  {
+    ...ok,
     title: "unknown parameters of any simple type",
-    why: "they do nothing; Triton's own, `headers` and sequences, do not reach a model",
-    send: { path, body: body({ parameters: { a: "b", c: 1, d: 0.5, e: true, sequence_id: 7 } }) },
+    why: "they do nothing",
+    send: { path, body: body({ parameters: { a: "b", c: 1, d: 0.5, e: true } }) },
   },
   {
     ...refused,
