@@ -75,6 +75,14 @@ export const workerHeapMiBMax = 512;
 export const refillAttemptsMax = 5;
 export const refillBackoffMs = 500;
 
+/** Model files. ONNX Runtime, as protobuf itself, reads no message of 2 GiB. */
+export const protobufBytesMax = 2 ** 31 - 1;
+export const graphValuesMax = 1_000_000;
+export const graphNamesBytesMax = 32 * MiB;
+/** Names of classes that are kept for the metadata, and inputs of a node that is looked into. */
+export const classLabelsMax = 10_000;
+export const nodeInputsMax = 1_000;
+
 /** Memory, as shares of the container's limit (`serving/pressure.ts`). */
 export const memoryRefuseShare = 0.85;
 export const memoryShedShare = 0.9;

@@ -79,4 +79,6 @@ export interface TensorSpec {
   readonly datatype: Datatype;
   /** `null` where the model leaves even the rank open. */
   readonly shape: readonly number[] | null;
+  /** The names of the columns of an output, where the model has them: its classes. */
+  readonly labels?: readonly string[];
 }

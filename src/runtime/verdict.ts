@@ -1,23 +1,22 @@
-import type { InferenceSession, Tensor as NativeTensor } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
 import { assert } from "../domain/error.ts";
 import { graphInputs, graphOutputs, type Signature, type Verdict } from "../domain/model.ts";
 import type { FixedTensor, Tensor, TensorSpec } from "../domain/tensor.ts";
-import { fromOrt, toOrt } from "./session.ts";
+import type { Graph } from "./graph.ts";
 
 /**
  * Whether a graph treats the rows of a batch independently. Three random rows a, b, c are run
  * together, in another order, and each alone; row i has to come out the same each time: integers
  * and strings exactly, floats within 1e-5 · max(1, |x|).
  */
-export async function judgeRows(session: InferenceSession, signature: Signature): Promise<Verdict> {
-  const inputs = graphInputs(signature);
-  const obstacle = obstacleOf(inputs, graphOutputs(signature));
+export async function judgeRows(graph: Graph, signature: Signature): Promise<Verdict> {
+  const specs = { inputs: graphInputs(signature), outputs: graphOutputs(signature) };
+  const obstacle = obstacleOf(specs);
   if (obstacle !== undefined) return { kind: "single", reason: obstacle };
   let reason = "";
   // Free dimensions behind the first may be lengths; some graphs take only 1 there.
   for (const free of [2, 1]) {
-    const found = await probe(session, inputs, free);
+    const found = await probe(graph, specs, free);
     if (found === undefined) return { kind: "batchable" };
     reason = found;
     if (found !== cannotRun) break;
@@ -31,10 +30,12 @@ const orders = [
   [2, 0, 1],
 ] as const;
 
-function obstacleOf(
-  inputs: readonly TensorSpec[],
-  outputs: readonly TensorSpec[],
-): string | undefined {
+interface Specs {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+function obstacleOf({ inputs, outputs }: Specs): string | undefined {
   if (inputs.length === 0) return "it has no inputs";
   for (const { name, shape } of [...inputs, ...outputs]) {
     if (shape === null) return `the rank of '${name}' is unknown`;
@@ -46,21 +47,22 @@ function obstacleOf(
 
 /** Why rows are not independent, or `undefined` when they are. */
 async function probe(
-  session: InferenceSession,
-  inputs: readonly TensorSpec[],
+  graph: Graph,
+  { inputs, outputs }: Specs,
   free: number,
 ): Promise<string | undefined> {
+  const names = outputs.map(({ name }) => name);
   const rows = [0, 1, 2].map((row) => inputs.map((spec) => randomRow(spec, free, row)));
   try {
     const singles: Tensor[][] = [];
-    for (const row of rows) singles.push(await run(session, row));
+    for (const row of rows) singles.push(await graph.infer(row, names));
     for (const order of orders) {
-      const together = await run(
-        session,
+      const together = await graph.infer(
         joined(
           inputs,
           order.map((row) => rows[row] ?? []),
         ),
+        names,
       );
       const wrong = difference(
         together,
@@ -74,12 +76,6 @@ async function probe(
     assert(error instanceof Error, "ONNX Runtime threw something that is no error");
     return cannotRun;
   }
-}
-
-async function run(session: InferenceSession, inputs: readonly Tensor[]): Promise<Tensor[]> {
-  const feeds = Object.fromEntries(inputs.map((tensor) => [tensor.name, toOrt(tensor)]));
-  const results = await session.run(feeds);
-  return Object.entries(results).map(([name, value]) => fromOrt(name, value as NativeTensor));
 }
 
 /** One row; integers are 0 or 1, so that they stay inside the smallest table. */

@@ -1,36 +1,44 @@
-import type { InferenceSession as OrtSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { InferenceSession as OrtSession } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
 import { assert } from "../domain/error.ts";
-import { graphInputs, type Signature } from "../domain/model.ts";
+import { graphInputs, graphOutputs, type Signature } from "../domain/model.ts";
 import type { LoadOutcome } from "../domain/ports.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
-import { lower } from "../formats/lower.ts";
+import { type LoweredGraph, lower } from "../formats/lower.ts";
+import { Graph } from "./graph.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
-import { createSession, fromOrt, toOrt } from "./session.ts";
+import { loadRefusal } from "./refusal.ts";
+import { createSession } from "./session.ts";
 import { judgeRows } from "./verdict.ts";
 
 /** A worker's entry: holds sessions by generation, and does what it is told. Decides nothing. */
 
 interface Loaded {
-  readonly session: OrtSession;
+  readonly graph: Graph;
   readonly signature: Signature;
 }
 
 const sessions = new Map<number, Loaded>();
+
+/** Where graphs are written that could not be loaded as they are. */
+const editedFolder = join(tmpdir(), "thaw");
 
 export async function perform(task: Task): Promise<Reply> {
   switch (task.kind) {
     case "load":
       return load(task);
     case "unload":
-      await sessions.get(task.generation)?.session.release();
+      await sessions.get(task.generation)?.graph.release();
       sessions.delete(task.generation);
       return { kind: "unloaded" };
     case "judge": {
-      const { session, signature } = heldBy(task.generation);
-      return { kind: "judged", verdict: await judgeRows(session, signature) };
+      const { graph, signature } = heldBy(task.generation);
+      return { kind: "judged", verdict: await judgeRows(graph, signature) };
     }
     case "run":
       return run(task);
@@ -42,12 +50,12 @@ export async function perform(task: Task): Promise<Reply> {
 async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome> {
   const start = performance.now();
   try {
-    const { graphPath, signature, platform } = lower(task.modelPath);
+    const { graph: lowered, signature, carriers, platform } = lower(task.modelPath, editedFolder);
     const read = performance.now();
-    const session = await createSession(graphPath, task.threads);
+    const graph = new Graph(await open(lowered, task.threads), carriers);
     const created = performance.now();
-    sessions.set(task.generation, { session, signature });
-    const warmUpFailure = await warmUp(session, signature);
+    sessions.set(task.generation, { graph, signature });
+    const warmUpFailure = await warmUp(graph, signature);
     const times = {
       readMs: read - start,
       sessionMs: created - read,
@@ -55,19 +63,28 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
     };
     return { kind: "loaded", signature, platform, times, warmUpFailure };
   } catch (error) {
-    const reason =
-      error instanceof FormatError
-        ? error.message
-        : `ONNX Runtime cannot load it: ${nativeText(error)}`;
+    const reason = error instanceof FormatError ? error.message : loadRefusal(nativeText(error));
     return { kind: "refused", reason };
   }
 }
 
-/** The first run is several times slower than the rest, so it is made before it counts. */
-async function warmUp(session: OrtSession, signature: Signature): Promise<string | undefined> {
+async function open(lowered: LoweredGraph, threads: number): Promise<OrtSession> {
+  if (lowered.kind === "untouched") return createSession({ source: lowered.path, threads });
+  const { source, weightsFolder } = lowered;
   try {
-    const inputs = graphInputs(signature).map(zeros);
-    await session.run(feedsOf(inputs), session.outputNames);
+    return await createSession({ source, weightsFolder, threads });
+  } finally {
+    if (typeof source === "string") rmSync(source, { force: true });
+  }
+}
+
+/** The first run is several times slower than the rest, so it is made before it counts. */
+async function warmUp(graph: Graph, signature: Signature): Promise<string | undefined> {
+  try {
+    await graph.infer(
+      graphInputs(signature).map(zeros),
+      graphOutputs(signature).map(({ name }) => name),
+    );
     return undefined;
   } catch (error) {
     return nativeText(error);
@@ -85,15 +102,15 @@ function zeros({ name, datatype, shape }: TensorSpec): Tensor {
 }
 
 async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutcome> {
-  const { session } = heldBy(task.generation);
+  const { graph } = heldBy(task.generation);
   const waitMs = sharedNowMs() - task.sentMs;
   const start = performance.now();
   try {
-    const feeds = feedsOf(task.inputs);
+    const feeds = graph.feeds(task.inputs);
     const ready = performance.now();
-    const results = await session.run(feeds, task.outputs);
+    const results = await graph.run(feeds, task.outputs);
     const done = performance.now();
-    const outputs = task.outputs.map((name) => outputOf(name, results));
+    const outputs = graph.tensors(results, task.outputs);
     const times = {
       waitMs,
       inputMs: ready - start,
@@ -111,16 +128,6 @@ function heldBy(generation: number): Loaded {
   const loaded = sessions.get(generation);
   assert(loaded !== undefined, `a task was sent to a worker without generation ${generation}`);
   return loaded;
-}
-
-function feedsOf(inputs: readonly Tensor[]): Record<string, OrtTensor> {
-  return Object.fromEntries(inputs.map((tensor) => [tensor.name, toOrt(tensor)]));
-}
-
-function outputOf(name: string, results: OrtSession.OnnxValueMapType): Tensor {
-  const result = results[name];
-  assert(result !== undefined, `ONNX Runtime returned no output '${name}'`);
-  return fromOrt(name, result);
 }
 
 function nativeText(error: unknown): string {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { irisModel as trainedIris } from "../../scripts/train-iris.ts";
 import { FormatError } from "../../src/formats/error.ts";
-import { readSignature } from "../../src/formats/onnx/signature.ts";
+import { planGraph } from "../../src/formats/onnx/plan.ts";
 import { tensorOf, writeModel } from "../../src/formats/onnx/writer.ts";
 import { save, temporaryFolder } from "../support/models.ts";
 import { irisModel } from "../support/server.ts";
@@ -34,7 +34,7 @@ describe("a signature", () => {
   it("is read from the graph: names, datatypes, free dimensions, scalars, unknown ranks", () => {
     const outputs = [value("y", []), value("z", null)];
     const path = save(join(folder, "a.onnx"), writeModel({ ...graph, outputs }, { opsets }));
-    expect(readSignature(path)).toEqual({ kind: "fixed", inputs: graph.inputs, outputs });
+    expect(planGraph(path).signature).toEqual({ kind: "fixed", inputs: graph.inputs, outputs });
   });
 
   it("leaves out initializers that an old file lists as inputs", () => {
@@ -42,26 +42,26 @@ describe("a signature", () => {
     const inputs = [...graph.inputs, value("w", [1])];
     const old = writeModel({ ...graph, inputs, initializers: [weights] }, { opsets, irVersion: 3 });
     const path = save(join(folder, "old.onnx"), old);
-    expect(readSignature(path).inputs.map(({ name }) => name)).toEqual(["x"]);
+    expect(planGraph(path).signature.inputs.map(({ name }) => name)).toEqual(["x"]);
   });
 
   it("is found behind weights of any size", () => {
     const big = tensorOf("w", "UINT8", [3_000_000], new Uint8Array(3_000_000));
     const model = writeModel({ ...graph, initializers: [big] }, { opsets });
-    expect(readSignature(save(join(folder, "big.onnx"), model)).inputs).toHaveLength(1);
+    expect(planGraph(save(join(folder, "big.onnx"), model)).signature.inputs).toHaveLength(1);
   });
 
   it("refuses what cannot be served, and files that are no models, at any cut", () => {
-    const bf16 = { name: "x", datatype: "BF16" as const, shape: [1] };
-    const unservable = writeModel({ ...graph, inputs: [bf16] }, { opsets });
-    const path = save(join(folder, "bf16.onnx"), unservable);
-    expect(() => readSignature(path)).toThrow("input 'x' has element type BF16");
+    const half = { name: "x", type: { tensor: "float8e5m2" as const, shape: [1] } };
+    const unservable = writeModel({ ...graph, inputs: [half] }, { opsets });
+    const path = save(join(folder, "float8.onnx"), unservable);
+    expect(() => planGraph(path)).toThrow("input 'x' has element type float8e5m2");
     const whole = readFileSync(irisModel);
     for (let length = 0; length < whole.length; length += 1) {
       const cut = join(folder, "cut.onnx");
       writeFileSync(cut, whole.subarray(0, length));
       try {
-        readSignature(cut);
+        planGraph(cut);
       } catch (error) {
         expect(error, `cut at ${length}`).toBeInstanceOf(FormatError);
       }

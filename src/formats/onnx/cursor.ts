@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { FormatError } from "../error.ts";
 
 const windowBytes = 64 * 1024;
@@ -13,9 +13,12 @@ export class FileCursor {
   #windowStart = 0;
   #windowLength = 0;
   position = 0;
+  /** Of the file, in bytes. */
+  readonly size: number;
 
   constructor(path: string) {
     this.#file = openSync(path, "r");
+    this.size = fstatSync(this.#file).size;
   }
 
   close(): void {
@@ -39,6 +42,17 @@ export class FileCursor {
     throw new FormatError("not an ONNX model: a varint has more than 10 bytes");
   }
 
+  /** A varint as the signed 64-bit integer that it stands for. */
+  int64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.#byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, value);
+    }
+    throw new FormatError("not an ONNX model: a varint has more than 10 bytes");
+  }
+
   /** Text of `length` bytes; refused above what a name can be. */
   text(length: number): string {
     if (length > windowBytes / 2 || !this.#ensure(length)) {
@@ -49,15 +63,41 @@ export class FileCursor {
     return this.#window.toString("utf8", at, at + length);
   }
 
+  /**
+   * Goes through the fields of the message that ends at `messageEnd`; `take` reads a field's value
+   * or declines it, and knows where its tag is. A message that goes on behind its end is refused.
+   */
+  fields(messageEnd: number, take: (field: number, at: number, wireType: number) => boolean): void {
+    while (this.position < messageEnd) {
+      const at = this.position;
+      const tag = this.varint();
+      const wireType = tag & 7;
+      if (!take(Math.floor(tag / 8), at, wireType)) this.skip(wireType);
+    }
+    if (this.position !== messageEnd) {
+      throw new FormatError("not an ONNX model: a message does not end where it says");
+    }
+  }
+
+  /** The end of the length-delimited field that begins here. */
+  fieldEnd(): number {
+    const length = this.varint();
+    if (length > this.size - this.position) throw new FormatError("the ONNX model is cut off");
+    return this.position + length;
+  }
+
+  /** A length-delimited text that begins here. */
+  string(): string {
+    return this.text(this.varint());
+  }
+
   /** Passes over a field of the given protobuf wire type. */
   skip(wireType: number): void {
     if (wireType === 0) this.varint();
     else if (wireType === 1) this.position += 8;
     else if (wireType === 5) this.position += 4;
-    else if (wireType === 2) {
-      const length = this.varint();
-      this.position += length;
-    } else throw new FormatError(`not an ONNX model: it holds protobuf wire type ${wireType}`);
+    else if (wireType === 2) this.position = this.fieldEnd();
+    else throw new FormatError(`not an ONNX model: it holds protobuf wire type ${wireType}`);
   }
 
   #byte(): number {

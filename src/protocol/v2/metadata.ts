@@ -36,7 +36,11 @@ export interface ModelMetadataBody extends ModelMetadataMessage {
 }
 
 export function modelMetadataBody(model: ModelMetadata): ModelMetadataBody {
-  return { ...modelMetadata(model), properties: { batching: verdictText(model.verdict) } };
+  const labels = clientOutputs(model.signature).flatMap(({ name, labels }) =>
+    labels === undefined ? [] : [[`labels.${name}`, JSON.stringify(labels)]],
+  );
+  const properties = { batching: verdictText(model.verdict), ...Object.fromEntries(labels) };
+  return { ...modelMetadata(model), properties };
 }
 
 function verdictText(verdict: Verdict): string {
