@@ -1,7 +1,7 @@
 import type { Carriers } from "../domain/carrier.ts";
 import type { Signature } from "../domain/model.ts";
 import { type EditedGraph, writeEdited } from "./onnx/edited.ts";
-import { planGraph } from "./onnx/plan.ts";
+import { type PlanOptions, planGraph } from "./onnx/plan.ts";
 
 /** A model file in the form that the engine runs. */
 export interface Lowered {
@@ -20,8 +20,8 @@ export type LoweredGraph = { readonly kind: "untouched"; readonly path: string }
  * Any model file → an ONNX graph and its signature. A graph that has to be changed is written into
  * `folder`. Throws FormatError.
  */
-export function lower(modelPath: string, folder: string): Lowered {
-  const { outline, signature, carriers, edits } = planGraph(modelPath);
+export function lower(modelPath: string, folder: string, options: PlanOptions = {}): Lowered {
+  const { outline, signature, carriers, edits } = planGraph(modelPath, options);
   const graph: LoweredGraph =
     edits.length === 0
       ? { kind: "untouched", path: modelPath }

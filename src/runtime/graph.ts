@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor as NativeTensor } from "onnxruntime-node";
 import type { Carrier, Carriers } from "../domain/carrier.ts";
 import { assert } from "../domain/error.ts";
+import type { Signature } from "../domain/model.ts";
 import type { Tensor } from "../domain/tensor.ts";
 import { bfloatOf, floatOf } from "./bfloat.ts";
 import { fromOrt, toOrt } from "./session.ts";
@@ -44,6 +45,22 @@ export class Graph {
       const tensor = fromOrt(name, result);
       return carrier?.datatype === undefined ? tensor : restored(tensor);
     });
+  }
+
+  /**
+   * The signature with the ranks that ONNX Runtime has inferred for outputs, where the file leaves
+   * them open. No dimensions are no news: the binding cannot tell a scalar from an unknown rank.
+   */
+  completed(signature: Signature): Signature {
+    const outputs = signature.outputs.map((spec) => {
+      if (spec.shape !== null) return spec;
+      const name = this.#carriers.outputs.get(spec.name)?.name ?? spec.name;
+      const found = this.#session.outputMetadata.find((one) => one.name === name);
+      if (found === undefined || !found.isTensor || found.shape.length === 0) return spec;
+      const shape = found.shape.map((dim) => (typeof dim === "number" ? dim : -1));
+      return { ...spec, shape };
+    });
+    return { ...signature, outputs };
   }
 
   /** All of a run at once. */

@@ -38,10 +38,21 @@ const explanations: readonly Explanation[] = [
       "its weights are in a file outside of its folder, which is not allowed. Save them beside it",
   },
   {
+    pattern: /Failed to construct locale with name:([\w.-]*)/,
+    say: ([, locale = ""]) =>
+      `a StringNormalizer needs the locale '${locale}', which the system does not have. Install ` +
+      "it, or set its attribute 'locale' to 'C.UTF-8'",
+  },
+  {
     pattern: /MLDataType for: (tensor\(\w+\)) is not currently registered/,
     say: ([, type = ""]) => `ONNX Runtime has no ${type}. Export it without`,
   },
 ];
+
+/** Whether a graph needs a locale that the system does not have. */
+export function lacksLocale(native: string): boolean {
+  return /Failed to construct locale/.test(native);
+}
 
 /** `native`: what ONNX Runtime said. The answer is for the operator, and holds no path. */
 export function loadRefusal(native: string): string {

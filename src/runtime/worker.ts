@@ -8,11 +8,11 @@ import { graphInputs, graphOutputs, type Signature } from "../domain/model.ts";
 import type { LoadOutcome } from "../domain/ports.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
-import { type LoweredGraph, lower } from "../formats/lower.ts";
+import { type Lowered, type LoweredGraph, lower } from "../formats/lower.ts";
 import { Graph } from "./graph.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
-import { loadRefusal } from "./refusal.ts";
+import { lacksLocale, loadRefusal } from "./refusal.ts";
 import { createSession } from "./session.ts";
 import { judgeRows } from "./verdict.ts";
 
@@ -50,10 +50,11 @@ export async function perform(task: Task): Promise<Reply> {
 async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome> {
   const start = performance.now();
   try {
-    const { graph: lowered, signature, carriers, platform } = lower(task.modelPath, editedFolder);
-    const read = performance.now();
-    const graph = new Graph(await open(lowered, task.threads), carriers);
+    const { lowered, session, read } = await opened(task);
+    const { carriers, platform } = lowered;
+    const graph = new Graph(session, carriers);
     const created = performance.now();
+    const signature = graph.completed(lowered.signature);
     sessions.set(task.generation, { graph, signature });
     const warmUpFailure = await warmUp(graph, signature);
     const times = {
@@ -65,6 +66,28 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
   } catch (error) {
     const reason = error instanceof FormatError ? error.message : loadRefusal(nativeText(error));
     return { kind: "refused", reason };
+  }
+}
+
+interface Opened {
+  readonly lowered: Lowered;
+  readonly session: OrtSession;
+  /** When the file had been read. */
+  readonly read: number;
+}
+
+/** The model's session; once more where nothing but a locale was missing. */
+async function opened(
+  { modelPath, threads }: Pick<Extract<Task, { kind: "load" }>, "modelPath" | "threads">,
+  ownLocale = true,
+): Promise<Opened> {
+  const lowered = lower(modelPath, editedFolder, { ownLocale });
+  const read = performance.now();
+  try {
+    return { lowered, session: await open(lowered.graph, threads), read };
+  } catch (error) {
+    if (!ownLocale || !lacksLocale(nativeText(error))) throw error;
+    return opened({ modelPath, threads }, false);
   }
 }
 

@@ -23,18 +23,25 @@ export function producerOf(
   value: string,
 ): NodeOutline | undefined {
   let found: NodeOutline | undefined;
-  cursor.position = graph.from;
-  cursor.fields(graph.to, (field, at) => {
-    if (field !== graphProto.node || found !== undefined) return false;
-    const to = cursor.fieldEnd();
+  eachNode(cursor, graph, (range) => {
     const body = cursor.position;
-    if (gives(cursor, to, value)) {
-      cursor.position = body;
-      found = readNode(cursor, { from: at, to });
-    }
-    return true;
+    if (found !== undefined || !gives(cursor, range.to, value)) return;
+    cursor.position = body;
+    found = readNode(cursor, range);
   });
   return found;
+}
+
+/** Goes through the nodes of the main graph. `visit` finds the cursor where a node's fields begin. */
+export function eachNode(cursor: FileCursor, graph: Range, visit: (node: Range) => void): void {
+  cursor.position = graph.from;
+  cursor.fields(graph.to, (field, from) => {
+    if (field !== graphProto.node) return false;
+    const to = cursor.fieldEnd();
+    visit({ from, to });
+    cursor.position = to;
+    return true;
+  });
 }
 
 function gives(cursor: FileCursor, nodeEnd: number, value: string): boolean {

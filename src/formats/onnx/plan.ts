@@ -7,6 +7,7 @@ import { type TensorBehind, tensorsBehind } from "./behind.ts";
 import { FileCursor } from "./cursor.ts";
 import { castOf, outputOf, renamedInput, typeKept } from "./edits.ts";
 import { datatypeOf, elementTypeName, wideningOf } from "./element-types.ts";
+import { localeEdits } from "./locale.ts";
 import { type Outline, readOutline, type Value } from "./outline.ts";
 import { elementTypes } from "./schema.ts";
 import type { Edit } from "./splice.ts";
@@ -22,13 +23,18 @@ export interface GraphPlan {
   readonly edits: readonly Edit[];
 }
 
+export interface PlanOptions {
+  /** Whether the system has the locales that the graph asks for. */
+  readonly ownLocale?: boolean;
+}
+
 /**
  * Reads an ONNX file's inputs and outputs and decides how each is served. Initializers that old
  * files (IR before 4) list among the inputs are left out. What ONNX Runtime's binding cannot pass
  * is repaired by edits; throws FormatError for a file that is no ONNX model, or takes or gives
  * what cannot be served.
  */
-export function planGraph(path: string): GraphPlan {
+export function planGraph(path: string, { ownLocale = true }: PlanOptions = {}): GraphPlan {
   const cursor = new FileCursor(path);
   try {
     const outline = readOutline(cursor);
@@ -39,6 +45,7 @@ export function planGraph(path: string): GraphPlan {
     checkNames(inputs, "inputs");
     checkNames(outputs, "outputs");
     const { carriers, edits } = planner;
+    if (!ownLocale) edits.push(...localeEdits(path, cursor, outline));
     return { outline, signature: { kind: "fixed", inputs, outputs }, carriers, edits };
   } finally {
     cursor.close();
