@@ -52,6 +52,7 @@ export class Graph {
    * them open. No dimensions are no news: the binding cannot tell a scalar from an unknown rank.
    */
   completed(signature: Signature): Signature {
+    if (signature.kind !== "fixed") return signature;
     const outputs = signature.outputs.map((spec) => {
       if (spec.shape !== null) return spec;
       const name = this.#carriers.outputs.get(spec.name)?.name ?? spec.name;

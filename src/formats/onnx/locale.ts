@@ -8,8 +8,8 @@ import type { Range } from "./types.ts";
 
 /**
  * StringNormalizer (ai.onnx) asks the system for a locale, `en_US.UTF-8` where it names none, and
- * slim images have no such file. Its letters are those of `C.UTF-8`, which every glibc image has: the
- * case of letters is that of Unicode in both. Sets that locale in each StringNormalizer of the graph.
+ * slim images have no such file. Its letters are those of `C.UTF-8`, which every glibc image has:
+ * the case of letters is that of Unicode in both. Sets that locale in each StringNormalizer.
  */
 export function localeEdits(path: string, cursor: FileCursor, { graph }: Outline): Edit[] {
   const edits: Edit[] = [];

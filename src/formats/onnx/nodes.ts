@@ -32,7 +32,7 @@ export function producerOf(
   return found;
 }
 
-/** Goes through the nodes of the main graph. `visit` finds the cursor where a node's fields begin. */
+/** Each node of the main graph. `visit` finds the cursor where the node's fields begin. */
 export function eachNode(cursor: FileCursor, graph: Range, visit: (node: Range) => void): void {
   cursor.position = graph.from;
   cursor.fields(graph.to, (field, from) => {
