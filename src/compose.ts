@@ -57,14 +57,19 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     onRefillFailed: (generation, reason) => repository.lost(generation, reason),
   });
   const repository: Repository = new Repository({
+    clock: systemClock,
     executor,
     log,
     onChange: () => health.refresh(),
+    residentBytes,
+    slots: () => executor.openSlots,
+    forget: (generation) => batcher.forget(generation),
+    pressing: () => batcher.queued > 0,
   });
   const health = new ServerHealth(() => repository.allReady());
   const admission = new AdmissionGate({ entriesMax: queueEntriesMax, bytesMax: queueBytesMax });
   const merging = settings.batching === "auto";
-  const batcher = new Batcher({ clock: systemClock, executor, log, merging });
+  const batcher: Batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const { statistics } = batcher;
   const phasesMs = new Map<string, number>();

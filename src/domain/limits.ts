@@ -83,6 +83,32 @@ export const graphNamesBytesMax = 32 * MiB;
 export const classLabelsMax = 10_000;
 export const nodeInputsMax = 1_000;
 
+/** Models that come on demand. */
+export const loadWaitersMax = 10_000;
+export const loadAttemptsMax = 5;
+export const loadBackoffMsBase = 500;
+export const loadBackoffMsMax = 30_000;
+/** A named model at the start, and a load that the operator asked for. */
+export const loadMsMax = 600_000;
+/** How long a load waits for models in use to become idle, where it needs their memory. */
+export const roomWaitMsMax = 5_000;
+export const repositoryModelsMax = 10_000;
+export const configBytesMax = MiB;
+
+/** What a model is taken to weigh before it was measured: its file and a session, in each slot. */
+export const modelBytesFactor = 1.2;
+export const sessionBytesMin = 256 * KiB;
+/** A measured growth beyond so many times the estimate was not the model's. */
+export const growthFactorMax = 16;
+export const growthBytesSlack = 32 * MiB;
+/** Memory that stays behind after unloads, before fresh workers are worth their loads. */
+export const recycleBytesMin = 64 * MiB;
+export const recycleIntervalMs = 60_000;
+/** The default budget: a share of the container's limit, less what the server itself needs. */
+export const budgetShare = 0.8;
+export const budgetReservedBytes = 128 * MiB;
+export const budgetShareMin = 0.25;
+
 /** Memory, as shares of the container's limit (`serving/pressure.ts`). */
 export const memoryRefuseShare = 0.85;
 export const memoryShedShare = 0.9;

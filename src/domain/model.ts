@@ -197,9 +197,15 @@ export interface LoadedModel {
   readonly generation: number;
   readonly platform: string;
   readonly signature: Signature;
+  /** The rows that a request may have at most, where the model's configuration says so. */
+  readonly rowsMax?: number;
   /** The only field that changes: from `pending` to what the probe found. */
   verdict: Verdict;
 }
+
+/** A model configuration in the JSON form of Triton's `ModelConfig`, its fields in snake case. */
+export type ModelConfig = { readonly [field: string]: ConfigValue };
+export type ConfigValue = string | number | boolean | readonly ConfigValue[] | ModelConfig;
 
 /** Keeps a loaded model from being unloaded until it is released (exactly once). */
 export interface Lease {

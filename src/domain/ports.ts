@@ -1,6 +1,14 @@
 import type { Call } from "./call.ts";
 import type { ServingError } from "./error.ts";
-import type { Lease, LoadedModel, ModelMetadata, ModelName, Signature, Verdict } from "./model.ts";
+import type {
+  Lease,
+  LoadedModel,
+  ModelConfig,
+  ModelMetadata,
+  ModelName,
+  Signature,
+  Verdict,
+} from "./model.ts";
 import type { InferRequest, InferResponse } from "./request.ts";
 import type { ModelStatistics } from "./statistics.ts";
 import type { Tensor } from "./tensor.ts";
@@ -41,6 +49,12 @@ export type RunOutcome =
 export interface LoadPlan {
   readonly generation: number;
   readonly modelPath: string;
+  /** In how many slots it is held at most; in all where nothing is said. */
+  readonly instances?: number;
+  /** Threads of ONNX Runtime within one run, where the server's number is not wanted. */
+  readonly threads?: number;
+  /** What the free dimensions are in the warm-up run with zeros; 0 for no warm-up, usually 1. */
+  readonly warmUpRows?: number;
 }
 
 export interface LoadTimes {
@@ -59,7 +73,8 @@ export type LoadOutcome =
       /** Why the warm-up run with zeros failed, where it did. That is no failure of the load. */
       readonly warmUpFailure: string | undefined;
     }
-  | { readonly kind: "refused"; readonly reason: string };
+  /** `passing`: the same load may well succeed a moment later. */
+  | { readonly kind: "refused"; readonly reason: string; readonly passing?: boolean };
 
 /**
  * Runs graphs. It owns the slots: a slot runs one batch at a time, holds some generations, and is
@@ -68,8 +83,12 @@ export type LoadOutcome =
 export interface Executor {
   /** Loads into one slot, then into the others on its own. Resolves when one slot holds it. */
   load(plan: LoadPlan): Promise<LoadOutcome>;
+  /** Resolves when every slot that is to hold a generation holds it, or has given up on it. */
+  filled(generation: number): Promise<void>;
   /** Takes a generation out of every slot. No run of it may be under way. */
   unload(generation: number): Promise<void>;
+  /** Puts fresh workers in place of all, one after the other, so that their memory comes back. */
+  recycle(): Promise<void>;
   /** Finds out whether the rows of a generation are independent. Never rejects. */
   judge(generation: number): Promise<Verdict>;
   /** How many idle slots hold the generation. */
@@ -82,11 +101,18 @@ export interface Executor {
 
 /** What the edges ask of the control plane. */
 export interface Models {
-  /** Throws `model-not-found` or `model-not-ready`. */
-  lease(name: ModelName, version: string | undefined): Lease;
-  /** Throws as `lease` does. */
-  metadata(name: ModelName, version: string | undefined): ModelMetadata;
-  /** Whether it could be leased; throws `model-not-found`. */
+  /**
+   * At once where the model is loaded; a promise where the request has to wait for its load. The
+   * promise is settled within the call's deadline, and rejects with a ServingError. Throws
+   * `model-not-found`, `model-not-ready` (also where the load would take longer than the call may)
+   * or `overloaded` (too many wait).
+   */
+  lease(name: ModelName, version: string | undefined, call: Call): Lease | Promise<Lease>;
+  /** Throws and waits as `lease` does. */
+  metadata(name: ModelName, version: string | undefined): ModelMetadata | Promise<ModelMetadata>;
+  /** The configuration of a model in Triton's form. Throws and waits as `lease` does. */
+  config(name: ModelName, version: string | undefined): ModelConfig | Promise<ModelConfig>;
+  /** Whether it is loaded; throws `model-not-found`. */
   ready(name: ModelName, version: string | undefined): boolean;
   names(): readonly ModelName[];
   /**
@@ -94,6 +120,37 @@ export interface Models {
    * `model-not-found`, and `model-not-ready` for a version that is named.
    */
   loaded(name?: ModelName, version?: string): readonly LoadedModel[];
+}
+
+/** A version of a model in the index of the repository extension. */
+export interface IndexEntry {
+  readonly name: ModelName;
+  /** Absent, with the state, for a model that has never been loaded. */
+  readonly version?: number;
+  readonly state?: IndexState;
+  /** Why it is in its state; for the operator. Empty where there is nothing to say. */
+  readonly reason?: string;
+}
+
+/** The states that Triton's index knows. */
+export type IndexState = "UNKNOWN" | "READY" | "UNAVAILABLE" | "LOADING" | "UNLOADING";
+
+/** What a load by the operator may change. */
+export interface LoadRequest {
+  /** A model configuration in Triton's JSON, in place of the model's own. */
+  readonly config?: string;
+  /** Files in place of the model's own, by their paths below its folder. */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Triton's model repository extension. */
+export interface RepositoryControl {
+  /** `readyOnly`: the versions that are ready. */
+  index(readyOnly: boolean): readonly IndexEntry[];
+  /** Resolves when the model is ready. Rejects with a ServingError. */
+  load(name: string, request: LoadRequest): Promise<void>;
+  /** Resolves when the model has left every worker. Rejects with a ServingError. */
+  unload(name: string): Promise<void>;
 }
 
 /** Whether the server as a whole is to be sent traffic. */
@@ -110,6 +167,10 @@ export interface Permit {
   resize(bytes: number): void;
   hold(): void;
   release(): void;
+  /** Gives the place back while its request waits for a model; its bytes go on counting. */
+  park(): void;
+  /** Takes a place again: waits for one, in the order of asking. Never rejects. */
+  unpark(): Promise<void>;
 }
 
 export interface Admission {

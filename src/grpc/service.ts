@@ -71,9 +71,9 @@ export function inferenceService(
       return encodeFlag(models.ready(parseModelName(name), version));
     },
     ServerMetadata: () => encode("ServerMetadata", serverMetadata(ports.version)),
-    ModelMetadata: (message) => {
+    ModelMetadata: async (message) => {
       const { name, version } = decodeModelRequest(message);
-      const metadata = models.metadata(parseModelName(name), version);
+      const metadata = await models.metadata(parseModelName(name), version);
       return encode("ModelMetadata", modelMetadata(metadata));
     },
     ModelStatistics: (message) => {

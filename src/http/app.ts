@@ -66,7 +66,10 @@ export function createApp(ports: HttpPorts): Hono<Env> {
   get("/v2/models/stats", (c) => statistics(c));
   get("/metrics", (c) => metricsPage(c, ports.metrics));
   for (const base of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
-    get(base, (c) => jsonReply(c, modelMetadataBody(ports.models.metadata(...target(c)))));
+    get(base, async (c) =>
+      jsonReply(c, modelMetadataBody(await ports.models.metadata(...target(c)))),
+    );
+    get(`${base}/config`, async (c) => jsonReply(c, await ports.models.config(...target(c))));
     get(`${base}/ready`, (c) => modelReady(c, ports));
     get(`${base}/stats`, (c) => statistics(c, ...target(c)));
     app.post(`${base}/infer`, (c) => exchange(c, exchangePorts, inferTarget, v2));

@@ -1,60 +1,48 @@
 import { assert } from "../domain/error.ts";
-import type { LoadedModel } from "../domain/model.ts";
+import type { Resident } from "./resident.ts";
 
 /**
  * The states of a version of a model. Every change goes through `change`.
  *
- *   unloaded ──→ loading ──→ ready ──→ unloading ──→ unloaded
- *                  │           │
- *                  └─→ failed ←┘   (loading again: failed ──→ loading)
+ *   unknown ──→ loading ──→ ready ──→ unloading ──→ unknown | unavailable
+ *      ↑           │        ↑ │ │
+ *      │           ↓        └─┘ ↓    ready → ready: another generation took over
+ *      └──── unavailable ←──────┘    unavailable → loading: tried again
  */
-export type ModelState =
-  | { readonly kind: "unloaded" }
+export type VersionState =
+  /** Its files are known, and nothing else. */
+  | { readonly kind: "unknown" }
   | { readonly kind: "loading" }
-  | { readonly kind: "ready"; readonly model: LoadedModel }
+  /** While another generation is loaded beside it, and when that fails, it stays ready. */
+  | { readonly kind: "ready"; readonly resident: Resident }
   | { readonly kind: "unloading" }
   /** `reason` is for the operator. */
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "unavailable"; readonly reason: string };
 
-const successors: Readonly<Record<ModelState["kind"], readonly ModelState["kind"][]>> = {
-  unloaded: ["loading"],
-  loading: ["ready", "failed"],
-  ready: ["unloading", "failed"],
-  unloading: ["unloaded"],
-  failed: ["loading"],
+const successors: Readonly<Record<VersionState["kind"], readonly VersionState["kind"][]>> = {
+  unknown: ["loading", "unavailable"],
+  loading: ["ready", "unavailable", "unknown"],
+  ready: ["ready", "unloading", "unavailable"],
+  unloading: ["unknown", "unavailable"],
+  unavailable: ["loading", "unknown", "unavailable"],
 };
 
-/** The state of one version, and how many leases keep it. */
 export class Lifecycle {
-  #state: ModelState = { kind: "unloaded" };
-  #leases = 0;
-  readonly #onChange: (state: ModelState) => void;
+  #state: VersionState = { kind: "unknown" };
+  readonly #onChange: (state: VersionState) => void;
 
-  constructor(onChange: (state: ModelState) => void) {
+  constructor(onChange: (state: VersionState) => void) {
     this.#onChange = onChange;
   }
 
-  get state(): ModelState {
+  get state(): VersionState {
     return this.#state;
   }
 
-  get leases(): number {
-    return this.#leases;
-  }
-
-  change(next: ModelState): void {
+  change(next: VersionState): void {
     const allowed = successors[this.#state.kind].includes(next.kind);
-    assert(allowed, `a model went from ${this.#state.kind} to ${next.kind}`);
+    assert(allowed, `a version went from ${this.#state.kind} to ${next.kind}`);
     this.#state = next;
     this.#onChange(next);
-  }
-
-  lease(): void {
-    this.#leases += 1;
-  }
-
-  release(): void {
-    assert(this.#leases > 0, "a lease came back twice");
-    this.#leases -= 1;
   }
 }

@@ -1,35 +1,34 @@
+import { Call } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
 import { ServingError } from "../domain/error.ts";
+import { loadMsMax, requestMsMax } from "../domain/limits.ts";
 import {
   type Lease,
   type LoadedModel,
+  type ModelConfig,
   type ModelMetadata,
   type ModelName,
   parseVersion,
   unknownModel,
 } from "../domain/model.ts";
-import type { Executor, LoadOutcome, LoadTimes, Log, Models } from "../domain/ports.ts";
+import type { Executor, LoadTimes, Log, Models } from "../domain/ports.ts";
 import { clip } from "../domain/text.ts";
-import { Lifecycle, type ModelState } from "./lifecycle.ts";
+import { configOf } from "./config.ts";
+import { Keeper, notReady } from "./keeper.ts";
+import type { VersionState } from "./lifecycle.ts";
+import { Loader, type LoaderPorts } from "./loader.ts";
+import { Model } from "./model.ts";
+import { type PlannedModel, type PlannedVersion, type PlanParts, planOf } from "./plan.ts";
+import type { Resident } from "./resident.ts";
+import { type Goal, Version } from "./version.ts";
+import { WaitingRoom } from "./waiters.ts";
 
-/** A version of a model as it is to be served. */
-export interface PlannedVersion {
-  readonly name: ModelName;
-  readonly version: number;
-  readonly modelPath: string;
-}
-
-export interface RepositoryPorts {
-  readonly executor: Pick<Executor, "load" | "unload" | "judge">;
+export interface RepositoryPorts extends Partial<Omit<LoaderPorts, "clock" | "executor" | "log">> {
+  readonly clock: Clock;
+  readonly executor: Pick<Executor, "load" | "unload" | "filled" | "recycle" | "judge">;
   readonly log: Log;
   /** Some version changed its state. */
   readonly onChange: () => void;
-}
-
-interface Entry {
-  readonly plan: PlannedVersion;
-  readonly generation: number;
-  readonly lifecycle: Lifecycle;
-  times: LoadTimes | undefined;
 }
 
 /** How long the phases of a version's last load took. */
@@ -44,31 +43,117 @@ export class LoadError extends Error {
   override readonly name = "LoadError";
 }
 
-/** The models that the server has, by name and version. */
+/** After a load the first requests have the CPU before the probes do. */
+const judgeDelayMs = 250;
+
+/** The models that the server has, by name and version, and the way from a request to its lease. */
 export class Repository implements Models {
   readonly #ports: RepositoryPorts;
-  readonly #models = new Map<ModelName, Map<number, Entry>>();
-  #generations = 0;
+  readonly #models = new Map<ModelName, Model>();
+  readonly #loader: Loader;
+  readonly #keeper: Keeper;
+  readonly #room: WaitingRoom;
+  /** Readiness depends on them. */
+  readonly #required = new Set<Model>();
   #judging = false;
 
   constructor(ports: RepositoryPorts) {
     this.#ports = ports;
+    this.#room = new WaitingRoom(ports.clock);
+    this.#loader = new Loader({
+      budgetBytes: undefined,
+      slots: () => ({ open: 1, planned: 1 }),
+      residentBytes: () => 0,
+      forget: () => {},
+      pressing: () => false,
+      ...ports,
+    });
+    this.#keeper = new Keeper({
+      clock: ports.clock,
+      log: ports.log,
+      loader: this.#loader,
+      forget: (version) => this.#forget(version),
+    });
   }
 
-  /** Loads a version; resolves when it is ready. Rejects with LoadError. */
-  async load(plan: PlannedVersion): Promise<void> {
-    const entry = this.#add(plan);
-    entry.lifecycle.change({ kind: "loading" });
-    const { generation } = entry;
-    const outcome = await this.#ports.executor.load({ generation, modelPath: plan.modelPath });
-    if (outcome.kind === "refused") {
-      entry.lifecycle.change({ kind: "failed", reason: outcome.reason });
-      throw new LoadError(`model '${plan.name}' cannot be loaded: ${outcome.reason}`);
+  /**
+   * Makes a model what it is to be from now on: what is new is loaded at once or on demand, what
+   * changed is loaded beside what serves, what is gone goes. `required`: readiness depends on it.
+   */
+  apply(plan: PlannedModel, goal: "loaded" | "lazy", required = false): void {
+    let model = this.#models.get(plan.name);
+    if (model === undefined) {
+      model = new Model(plan.name);
+      this.#models.set(plan.name, model);
     }
-    this.#logReady(plan, outcome);
-    entry.times = outcome.times;
-    entry.lifecycle.change({ kind: "ready", model: loadedModel(entry, outcome) });
-    if (this.#judging) await this.judge();
+    if (required) this.#required.add(model);
+    const make = (next: PlannedVersion, own: Goal) =>
+      new Version(next, own, this.#room, (version, state) => this.#changed(version, state));
+    for (const version of model.replan(plan, goal, make)) this.#keeper.tend(version);
+    this.#succeed(model);
+  }
+
+  /** Adds one version that is to stay, and waits for it. Rejects with LoadError. */
+  async load(parts: PlanParts): Promise<void> {
+    const plan = planOf(parts);
+    const others = [...(this.#models.get(plan.name)?.versions.values() ?? [])];
+    const versions = [plan, ...others.map((version) => version.plan)].filter(
+      (one, index) => index === 0 || one.version !== plan.version,
+    );
+    this.apply({ name: plan.name, versions }, "loaded", true);
+    await this.whenReady(plan.name, [plan.version]);
+  }
+
+  /** Loads the versions of a model that are not, and waits for them. Rejects with LoadError. */
+  async whenReady(name: ModelName, only?: readonly number[]): Promise<void> {
+    const versions = this.versions(name).filter(
+      ({ plan }) => only === undefined || only.includes(plan.version),
+    );
+    const until = this.#ports.clock.nowMs() + loadMsMax;
+    await Promise.all(
+      versions.map(async (version) => {
+        if (version.goal === "lazy") version.goal = "loaded";
+        try {
+          const lease = await this.#arrival(version, new Call(until));
+          lease.release();
+        } catch (error) {
+          throw loadError(version, error);
+        }
+      }),
+    );
+  }
+
+  /** Takes a model out of memory; it stays known, and requests for it are refused. */
+  async unload(name: ModelName): Promise<void> {
+    await Promise.all(
+      this.versions(name).map((version) => {
+        version.goal = "off";
+        return this.#keeper.settled(version);
+      }),
+    );
+  }
+
+  /** Takes a model out of memory and forgets it. */
+  remove(name: ModelName): void {
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    this.#required.delete(model);
+    for (const version of [...model.versions.values()]) {
+      version.goal = "gone";
+      this.#keeper.tend(version);
+    }
+  }
+
+  /** What failed before counts no more. */
+  forgive(name: ModelName): void {
+    for (const version of this.versions(name)) version.forgive();
+  }
+
+  /** Throws `model-not-found`. */
+  versions(name: ModelName): readonly Version[] {
+    const model = this.#models.get(name);
+    if (model === undefined) throw unknownModel(name);
+    return [...model.versions.values()];
   }
 
   /**
@@ -77,44 +162,46 @@ export class Repository implements Models {
    */
   async judge(): Promise<void> {
     this.#judging = true;
-    for (const { lifecycle, plan, generation } of [...this.#entries()]) {
-      if (lifecycle.state.kind !== "ready" || lifecycle.state.model.verdict.kind !== "pending") {
-        continue;
-      }
-      const { model } = lifecycle.state;
-      model.verdict = await this.#ports.executor.judge(generation);
-      const { name, version } = plan;
+    for (const { state } of [...this.#all()]) {
+      if (state.kind !== "ready" || state.resident.phase === "leaving") continue;
+      const { model } = state.resident;
+      if (model.verdict.kind !== "pending") continue;
+      const lease = state.resident.lease();
+      model.verdict = await this.#ports.executor.judge(model.generation);
+      lease.release();
+      const { name, version } = model;
       this.#ports.log.write("info", "model judged", { model: name, version, ...model.verdict });
     }
   }
 
   /** A generation is gone from every slot and does not come back. */
   lost(generation: number, reason: string): void {
-    for (const entry of this.#entries()) {
-      if (entry.generation === generation && entry.lifecycle.state.kind === "ready") {
-        entry.lifecycle.change({ kind: "failed", reason });
-      }
-    }
+    this.#keeper.lost(generation, reason);
   }
 
-  lease(name: ModelName, version: string | undefined): Lease {
-    const { lifecycle, plan } = this.#find(name, version);
-    const model = readyModel(lifecycle.state, plan);
-    lifecycle.lease();
-    return { model, release: () => lifecycle.release() };
+  lease(name: ModelName, version: string | undefined, call: Call): Lease | Promise<Lease> {
+    const found = this.#find(name, version);
+    const { state } = found;
+    if (state.kind === "ready") return state.resident.lease();
+    return this.#arrival(found, call);
   }
 
-  metadata(name: ModelName, version: string | undefined): ModelMetadata {
-    const { lifecycle, plan } = this.#find(name, version);
-    const { platform, signature, verdict } = readyModel(lifecycle.state, plan);
-    const versions = [...(this.#models.get(name) ?? [])]
-      .filter(([, entry]) => entry.lifecycle.state.kind === "ready")
-      .map(([number]) => number);
-    return { name, versions, platform, signature, verdict };
+  metadata(name: ModelName, version: string | undefined): ModelMetadata | Promise<ModelMetadata> {
+    return this.#describe(name, version, (resident) => {
+      const { platform, signature, verdict } = resident.model;
+      const versions = this.versions(name)
+        .filter(({ state }) => state.kind === "ready")
+        .map(({ plan }) => plan.version);
+      return { name, versions: versions.sort((a, b) => a - b), platform, signature, verdict };
+    });
+  }
+
+  config(name: ModelName, version: string | undefined): ModelConfig | Promise<ModelConfig> {
+    return this.#describe(name, version, ({ model, plan }) => configOf(model, plan));
   }
 
   ready(name: ModelName, version: string | undefined): boolean {
-    return this.#find(name, version).lifecycle.state.kind === "ready";
+    return this.#find(name, version).state.kind === "ready";
   }
 
   names(): readonly ModelName[] {
@@ -123,118 +210,130 @@ export class Repository implements Models {
 
   loaded(name?: ModelName, version?: string): readonly LoadedModel[] {
     if (name !== undefined && version !== undefined) {
-      const { lifecycle, plan } = this.#find(name, version);
-      return [readyModel(lifecycle.state, plan)];
+      const found = this.#find(name, version);
+      if (found.state.kind !== "ready") throw notReady(found);
+      return [found.state.resident.model];
     }
-    const models: LoadedModel[] = [];
-    if (name !== undefined && !this.#models.has(name)) throw unknownModel(name);
-    for (const { plan, lifecycle } of this.#entries()) {
-      if (name !== undefined && name !== plan.name) continue;
-      if (lifecycle.state.kind === "ready") models.push(lifecycle.state.model);
-    }
-    return models;
+    const versions = name === undefined ? [...this.#all()] : this.versions(name);
+    return versions.flatMap(({ state }) => (state.kind === "ready" ? [state.resident.model] : []));
   }
 
   get leases(): number {
     let leases = 0;
-    for (const { lifecycle } of this.#entries()) leases += lifecycle.leases;
+    for (const resident of this.#loader.residents) leases += resident.leases;
     return leases;
+  }
+
+  /** Models that are loaded, and requests that wait for one. */
+  get memory(): MemoryUse {
+    const { bytes, residents } = this.#loader;
+    return { bytes, residents: residents.size, waiting: this.#room.size };
   }
 
   /** Of every version that has been loaded. */
   get loads(): readonly ModelLoad[] {
-    return [...this.#entries()].flatMap(({ plan: { name, version }, times }) =>
+    return [...this.#all()].flatMap(({ plan: { name, version }, times }) =>
       times === undefined ? [] : [{ name, version, times }],
     );
   }
 
-  /** Whether every version can be leased. */
+  /** Whether every model that readiness depends on can be leased. */
   allReady(): boolean {
-    for (const { lifecycle } of this.#entries()) {
-      if (lifecycle.state.kind !== "ready") return false;
+    for (const { serving } of this.#required) {
+      if (serving?.state.kind !== "ready") return false;
     }
     return true;
   }
 
-  #add(plan: PlannedVersion): Entry {
-    let versions = this.#models.get(plan.name);
-    if (versions === undefined) {
-      versions = new Map();
-      this.#models.set(plan.name, versions);
-    }
-    this.#generations += 1;
-    const lifecycle = new Lifecycle((state) => this.#changed(plan, state));
-    const entry = { plan, generation: this.#generations, lifecycle, times: undefined };
-    versions.set(plan.version, entry);
-    return entry;
+  /** A promise of a lease, once the version is loaded. Throws where that cannot be in time. */
+  #arrival(version: Version, call: Call): Promise<Lease> {
+    const { state, goal } = version;
+    if (state.kind === "ready") return Promise.resolve(state.resident.lease());
+    const now = this.#ports.clock.nowMs();
+    call.check(now);
+    if (goal === "off" || goal === "gone" || version.resting(now)) throw notReady(version);
+    const expectedMs = version.busy ? version.tookMs : version.tookMs + this.#loader.aheadMs;
+    if (now + expectedMs > call.deadlineMs) throw tooSlow(version, expectedMs);
+    const lease = version.waiters.add(call);
+    this.#keeper.tend(version);
+    return lease;
   }
 
-  #changed({ name, version }: PlannedVersion, state: ModelState): void {
-    if (state.kind === "failed") {
-      this.#ports.log.write("error", "model failed", {
-        model: name,
-        version,
-        reason: state.reason,
-      });
+  #describe<T>(
+    name: ModelName,
+    version: string | undefined,
+    say: (resident: Resident) => T,
+  ): T | Promise<T> {
+    const found = this.#find(name, version);
+    if (found.state.kind === "ready") return say(found.state.resident);
+    const call = new Call(this.#ports.clock.nowMs() + requestMsMax);
+    return this.#arrival(found, call).then((lease) => {
+      lease.release();
+      if (found.state.kind === "ready") return say(found.state.resident);
+      throw notReady(found);
+    });
+  }
+
+  #changed(version: Version, state: VersionState): void {
+    const model = this.#models.get(version.plan.name);
+    if (model !== undefined) {
+      model.choose();
+      this.#succeed(model);
     }
+    this.#ports.onChange();
+    if (state.kind !== "ready" || !this.#judging) return;
+    this.#ports.clock.after(judgeDelayMs, () => void this.judge());
+  }
+
+  /** Versions whose successors have taken over go. */
+  #succeed(model: Model): void {
+    for (const version of model.successions()) this.#keeper.tend(version);
+  }
+
+  #forget(version: Version): void {
+    const { name } = version.plan;
+    const model = this.#models.get(name);
+    if (model === undefined) return;
+    model.remove(version);
+    if (model.versions.size === 0) this.#models.delete(name);
     this.#ports.onChange();
   }
 
-  #find(name: ModelName, version: string | undefined): Entry {
-    const versions = this.#models.get(name);
-    if (versions === undefined) throw unknownModel(name);
-    if (version === undefined) return newest(versions);
-    const number = parseVersion(version);
-    const entry = number === undefined ? undefined : versions.get(number);
-    if (entry === undefined) throw unknownModel(name, version);
-    return entry;
+  #find(name: ModelName, version: string | undefined): Version {
+    const model = this.#models.get(name);
+    if (model === undefined) throw unknownModel(name);
+    const number = version === undefined ? undefined : parseVersion(version);
+    const found =
+      version === undefined
+        ? model.serving
+        : number === undefined
+          ? undefined
+          : model.versions.get(number);
+    if (found === undefined) throw unknownModel(name, version);
+    return found;
   }
 
-  *#entries(): Generator<Entry> {
-    for (const versions of this.#models.values()) yield* versions.values();
-  }
-
-  #logReady(plan: PlannedVersion, outcome: Extract<LoadOutcome, { kind: "loaded" }>): void {
-    const { readMs, sessionMs, warmMs } = outcome.times;
-    const { name, version } = plan;
-    this.#ports.log.write("info", "model ready", {
-      model: name,
-      version,
-      readMs,
-      sessionMs,
-      warmMs,
-    });
-    if (outcome.warmUpFailure === undefined) return;
-    this.#ports.log.write("info", "warm-up with zeros failed; the first request will be slower", {
-      model: name,
-      version,
-      detail: outcome.warmUpFailure,
-    });
+  *#all(): Generator<Version> {
+    for (const model of this.#models.values()) yield* model.versions.values();
   }
 }
 
-/** The highest version that is ready, else the highest. */
-function newest(versions: ReadonlyMap<number, Entry>): Entry {
-  const entries = [...versions.values()].sort((a, b) => b.plan.version - a.plan.version);
-  const ready = entries.find((entry) => entry.lifecycle.state.kind === "ready");
-  const entry = ready ?? entries[0];
-  if (entry === undefined) throw new Error("a model without versions. This is a bug.");
-  return entry;
+export interface MemoryUse {
+  /** What is loaded weighs together. */
+  readonly bytes: number;
+  readonly residents: number;
+  readonly waiting: number;
 }
 
-function readyModel(state: ModelState, { name, version }: PlannedVersion): LoadedModel {
-  if (state.kind === "ready") return state.model;
-  throw new ServingError(
+function tooSlow({ plan }: Version, expectedMs: number): ServingError {
+  return new ServingError(
     "model-not-ready",
-    `Request for unknown model: '${clip(name)}' version ${version} is not at ready state`,
+    `Request for unknown model: '${clip(plan.name)}' version ${plan.version} is not at ready ` +
+      `state: its load takes about ${Math.ceil(expectedMs)} ms, more than the request may wait`,
   );
 }
 
-function loadedModel(
-  entry: Entry,
-  { platform, signature }: Extract<LoadOutcome, { kind: "loaded" }>,
-): LoadedModel {
-  const { name, version } = entry.plan;
-  const { generation } = entry;
-  return { name, version, generation, platform, signature, verdict: { kind: "pending" } };
+function loadError({ plan, failure }: Version, error: unknown): LoadError {
+  const reason = failure ?? (error instanceof Error ? error.message : String(error));
+  return new LoadError(`model '${plan.name}' cannot be loaded: ${reason}`, { cause: error });
 }

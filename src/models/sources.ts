@@ -2,7 +2,9 @@ import { join } from "node:path";
 import { modelNameProblem, parseModelName } from "../domain/model.ts";
 import type { SourceFile, VersionFile } from "./layout.ts";
 import { below, chooseVersions, defaultName, LayoutError, modelFolders } from "./layout.ts";
-import { LoadError, type PlannedVersion } from "./repository.ts";
+import type { PlannedVersion } from "./plan.ts";
+import { planOf } from "./plan.ts";
+import { LoadError } from "./repository.ts";
 
 /** A source as the operator gave it: `NAME=URI`, or a path or URI alone. */
 export interface Source {
@@ -108,9 +110,7 @@ function planned(name: string, root: string, versions: readonly VersionFile[]): 
   const problem = modelNameProblem(name);
   if (problem !== undefined) throw new LoadError(`'${name}' cannot be a model's name: ${problem}`);
   const modelName = parseModelName(name);
-  return versions.map(({ version, path }) => ({
-    name: modelName,
-    version,
-    modelPath: join(root, path),
-  }));
+  return versions.map(({ version, path }) =>
+    planOf({ name: modelName, version, modelPath: join(root, path) }),
+  );
 }

@@ -33,8 +33,8 @@ export class PiscinaExecutor implements Executor {
   /** What every slot is to hold. */
   readonly #plans = new Map<number, LoadPlan>();
   readonly #listeners: (() => void)[] = [];
-  /** Work that outlives the call that began it; `close` waits for it. */
-  readonly #background = new Set<Promise<void>>();
+  /** Work that outlives the call that began it, by generation; `close` waits for it. */
+  readonly #background = new Map<Promise<void>, number>();
   /** Aborted when no more slots are to be filled. */
   readonly #closing = new AbortController();
 
@@ -47,8 +47,13 @@ export class PiscinaExecutor implements Executor {
   grow(): void {
     while (this.#slots.length < this.#options.slots && !this.#closing.signal.aborted) {
       const slot = this.#openSlot();
-      for (const plan of this.#plans.values()) this.#keep(this.#fill(slot, plan));
+      for (const plan of this.#plans.values()) this.#keepFilling(slot, plan);
     }
+  }
+
+  /** How many slots there are, and how many there will be. */
+  get openSlots(): { readonly open: number; readonly planned: number } {
+    return { open: this.#slots.length, planned: this.#options.slots };
   }
 
   onSlotFree(task: () => void): void {
@@ -61,9 +66,14 @@ export class PiscinaExecutor implements Executor {
     const outcome = await first.load(plan);
     if (outcome.kind === "refused") return outcome;
     this.#plans.set(plan.generation, plan);
-    for (const slot of others) this.#keep(this.#fill(slot, plan));
+    for (const slot of others) this.#keepFilling(slot, plan);
     this.#announce();
     return outcome;
+  }
+
+  async filled(generation: number): Promise<void> {
+    const fills = [...this.#background].filter(([, of]) => of === generation);
+    await Promise.all(fills.map(([work]) => work));
   }
 
   async judge(generation: number): Promise<Verdict> {
@@ -77,6 +87,28 @@ export class PiscinaExecutor implements Executor {
   async unload(generation: number): Promise<void> {
     this.#plans.delete(generation);
     await Promise.all(this.#slots.map((slot) => slot.unload(generation)));
+    // A slot that was just being filled takes it out again by itself.
+    await this.filled(generation);
+  }
+
+  async recycle(): Promise<void> {
+    for (const old of [...this.#slots]) {
+      if (this.#closing.signal.aborted) return;
+      const fresh = this.#makeSlot(old.id);
+      for (const plan of this.#plans.values()) {
+        if (old.generations.has(plan.generation)) await this.#fill(fresh, plan);
+      }
+      const at = this.#slots.indexOf(old);
+      if (at === -1) continue;
+      this.#slots[at] = fresh;
+      // What was loaded or unloaded in the meantime.
+      for (const generation of fresh.generations) {
+        if (!this.#plans.has(generation)) this.#keep(fresh.unload(generation), generation);
+      }
+      for (const plan of this.#plans.values()) this.#keepFilling(fresh, plan);
+      this.#announce();
+      await old.close();
+    }
   }
 
   freeSlots(generation: number): number {
@@ -109,14 +141,18 @@ export class PiscinaExecutor implements Executor {
   /** Waits for loads and runs, then ends the threads. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all(this.#background);
+    await Promise.all(this.#background.keys());
     await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
   #openSlot(): Slot {
-    const id = this.#slots.length;
-    const slot = new Slot({ ...this.#options, id, onLost: () => this.#refill(slot) });
+    const slot = this.#makeSlot(this.#slots.length);
     this.#slots.push(slot);
+    return slot;
+  }
+
+  #makeSlot(id: number): Slot {
+    const slot: Slot = new Slot({ ...this.#options, id, onLost: () => this.#refill(slot) });
     return slot;
   }
 
@@ -129,15 +165,19 @@ export class PiscinaExecutor implements Executor {
     for (const listener of this.#listeners) listener();
   }
 
-  #keep(work: Promise<void>): void {
+  #keep(work: Promise<void>, generation: number): void {
     const kept = work.finally(() => this.#background.delete(kept));
-    this.#background.add(kept);
+    this.#background.set(kept, generation);
+  }
+
+  #keepFilling(slot: Slot, plan: LoadPlan): void {
+    this.#keep(this.#fill(slot, plan), plan.generation);
   }
 
   #refill(slot: Slot): void {
     this.#lost += 1;
     this.#options.log.write("warn", "worker lost", { slot: slot.id, models: this.#plans.size });
-    for (const plan of this.#plans.values()) this.#keep(this.#fill(slot, plan));
+    for (const plan of this.#plans.values()) this.#keepFilling(slot, plan);
   }
 
   /** Brings a generation into a slot, with patience for workers that are lost on the way. */
@@ -145,9 +185,10 @@ export class PiscinaExecutor implements Executor {
     let reason = "";
     for (let attempt = 0; attempt < refillAttemptsMax; attempt += 1) {
       if (this.#closing.signal.aborted || !this.#plans.has(plan.generation)) return;
-      if (slot.generations.has(plan.generation)) return;
+      if (slot.generations.has(plan.generation) || this.#heldEnough(slot, plan)) return;
       const outcome = await slot.load(plan);
       if (outcome.kind === "loaded") {
+        if (!this.#plans.has(plan.generation)) await slot.unload(plan.generation);
         this.#announce();
         return;
       }
@@ -155,6 +196,13 @@ export class PiscinaExecutor implements Executor {
       await pause(refillBackoffMs * 2 ** attempt, this.#closing.signal);
     }
     this.#options.onRefillFailed(plan.generation, reason);
+  }
+
+  /** Whether a generation that wants few slots has as many, this one not counted. */
+  #heldEnough(slot: Slot, { generation, instances }: LoadPlan): boolean {
+    if (instances === undefined) return false;
+    const holding = this.#slots.filter((one) => one !== slot && one.generations.has(generation));
+    return holding.length >= instances;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Batch, LoadOutcome, LoadPlan, RunOutcome } from "../domain/ports.t
  * the way, so results and failures come back as one closed union each.
  */
 export type Task =
-  | ({ readonly kind: "load"; readonly threads: number } & LoadPlan)
+  | ({ readonly kind: "load"; readonly threads: number } & Omit<LoadPlan, "threads">)
   | { readonly kind: "unload"; readonly generation: number }
   | { readonly kind: "judge"; readonly generation: number }
   /** `sentMs` is on the scale of `sharedNowMs`. */

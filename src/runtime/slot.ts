@@ -78,16 +78,18 @@ export class Slot {
 
   async load(plan: LoadPlan): Promise<LoadOutcome> {
     try {
+      const { threads } = this.#options;
       const outcome = await this.#perform({
         kind: "load",
-        threads: this.#options.threads,
         ...plan,
+        threads: plan.threads ?? threads,
       });
       if (outcome.kind === "loaded") this.generations.add(plan.generation);
       else if (outcome.kind !== "refused") throw unexpected("load", outcome.kind);
       return outcome;
     } catch (error) {
-      return { kind: "refused", reason: `the worker was lost while loading: ${textOf(error)}` };
+      const reason = `the worker was lost while loading: ${textOf(error)}`;
+      return { kind: "refused", reason, passing: true };
     }
   }
 

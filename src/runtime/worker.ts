@@ -56,7 +56,7 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
     const created = performance.now();
     const signature = graph.completed(lowered.signature);
     sessions.set(task.generation, { graph, signature });
-    const warmUpFailure = await warmUp(graph, signature);
+    const warmUpFailure = await warmUp(graph, signature, task.warmUpRows ?? 1);
     const times = {
       readMs: read - start,
       sessionMs: created - read,
@@ -102,10 +102,15 @@ async function open(lowered: LoweredGraph, threads: number): Promise<OrtSession>
 }
 
 /** The first run is several times slower than the rest, so it is made before it counts. */
-async function warmUp(graph: Graph, signature: Signature): Promise<string | undefined> {
+async function warmUp(
+  graph: Graph,
+  signature: Signature,
+  rows: number,
+): Promise<string | undefined> {
+  if (rows === 0) return undefined;
   try {
     await graph.infer(
-      graphInputs(signature).map(zeros),
+      graphInputs(signature).map((spec) => zeros(spec, rows)),
       graphOutputs(signature).map(({ name }) => name),
     );
     return undefined;
@@ -114,9 +119,9 @@ async function warmUp(graph: Graph, signature: Signature): Promise<string | unde
   }
 }
 
-/** A tensor of zeros or empty strings with 1 for each free dimension. */
-function zeros({ name, datatype, shape }: TensorSpec): Tensor {
-  const dims = (shape ?? [1]).map((dim) => (dim === -1 ? 1 : dim));
+/** A tensor of zeros or empty strings with 1 for each free dimension but the first. */
+function zeros({ name, datatype, shape }: TensorSpec, rows: number): Tensor {
+  const dims = (shape ?? [1]).map((dim, axis) => (dim !== -1 ? dim : axis === 0 ? rows : 1));
   const count = dims.reduce((product, dim) => product * dim, 1);
   if (datatype === "BYTES") {
     return { name, datatype, shape: dims, strings: new Array<string>(count).fill("") };

@@ -20,6 +20,9 @@ export class AdmissionGate implements Admission {
   #closed = false;
   #memoryFull = false;
   #whenEmpty: (() => void) | undefined;
+  /** Permits without a place, and those of them that want theirs back, in that order. */
+  #parked = 0;
+  readonly #returning: (() => void)[] = [];
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
@@ -33,6 +36,11 @@ export class AdmissionGate implements Admission {
     return this.#bytes;
   }
 
+  /** Requests that wait for a model. */
+  get parked(): number {
+    return this.#parked;
+  }
+
   /** How many requests were refused, by reason. */
   get refused(): Refusals {
     return this.#refused;
@@ -43,11 +51,12 @@ export class AdmissionGate implements Admission {
     if (refused !== undefined) throw refused;
     this.#grow(bytes);
     this.#entries += 1;
-    return new CountedPermit(
-      bytes,
-      (delta) => this.#grow(delta),
-      (held) => this.#free(held),
-    );
+    return new CountedPermit(bytes, {
+      grow: (delta) => this.#grow(delta),
+      free: (held, parked) => this.#free(held, parked),
+      park: () => this.#park(),
+      unpark: () => this.#unpark(),
+    });
   }
 
   refusal(): ServingError | undefined {
@@ -65,7 +74,7 @@ export class AdmissionGate implements Admission {
   /** From now on every request is refused. Resolves when the last permit has come back. */
   close(): Promise<void> {
     this.#closed = true;
-    if (this.#entries === 0) return Promise.resolve();
+    if (this.#entries + this.#parked === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#whenEmpty = resolve;
     });
@@ -76,11 +85,39 @@ export class AdmissionGate implements Admission {
     this.#bytes += bytes;
   }
 
-  #free(bytes: number): void {
-    this.#entries -= 1;
+  #free(bytes: number, parked: boolean): void {
+    if (parked) this.#parked -= 1;
+    else this.#entries -= 1;
     this.#bytes -= bytes;
-    assert(this.#entries >= 0 && this.#bytes >= 0, "more permits came back than were given");
-    if (this.#entries === 0) this.#whenEmpty?.();
+    assert(
+      this.#entries >= 0 && this.#parked >= 0 && this.#bytes >= 0,
+      "more permits came back than were given",
+    );
+    this.#letReturn();
+    if (this.#entries + this.#parked === 0) this.#whenEmpty?.();
+  }
+
+  #park(): void {
+    this.#entries -= 1;
+    this.#parked += 1;
+    this.#letReturn();
+  }
+
+  #unpark(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#returning.push(resolve);
+      this.#letReturn();
+    });
+  }
+
+  /** Permits that were parked go before new ones. */
+  #letReturn(): void {
+    while (this.#returning.length > 0 && this.#entries < this.#limits.entriesMax) {
+      const resolve = this.#returning.shift();
+      this.#entries += 1;
+      this.#parked -= 1;
+      resolve?.();
+    }
   }
 
   #refusal(reason: RefusalReason): ServingError {
@@ -96,21 +133,30 @@ export class AdmissionGate implements Admission {
   }
 }
 
+/** What a permit tells its gate. */
+interface Gate {
+  readonly grow: (delta: number) => void;
+  readonly free: (bytes: number, parked: boolean) => void;
+  readonly park: () => void;
+  readonly unpark: () => Promise<void>;
+}
+
 class CountedPermit implements Permit {
   #holders = 1;
   #bytes: number;
-  readonly #grow: (delta: number) => void;
-  readonly #free: (bytes: number) => void;
+  #parked = false;
+  /** Everybody let go while it was on its way back to a place. */
+  #returning = false;
+  readonly #gate: Gate;
 
-  constructor(bytes: number, grow: (delta: number) => void, free: (bytes: number) => void) {
+  constructor(bytes: number, gate: Gate) {
     this.#bytes = bytes;
-    this.#grow = grow;
-    this.#free = free;
+    this.#gate = gate;
   }
 
   resize(bytes: number): void {
     assert(this.#holders > 0, "a permit without holders was resized");
-    this.#grow(bytes - this.#bytes);
+    this.#gate.grow(bytes - this.#bytes);
     this.#bytes = bytes;
   }
 
@@ -122,6 +168,24 @@ class CountedPermit implements Permit {
   release(): void {
     assert(this.#holders > 0, "a permit came back twice");
     this.#holders -= 1;
-    if (this.#holders === 0) this.#free(this.#bytes);
+    if (this.#holders === 0 && !this.#returning) this.#gate.free(this.#bytes, this.#parked);
+  }
+
+  park(): void {
+    // Its client may have gone before the wait began.
+    if (this.#holders === 0) return;
+    assert(!this.#parked, "a parked permit was parked again");
+    this.#parked = true;
+    this.#gate.park();
+  }
+
+  async unpark(): Promise<void> {
+    if (this.#holders === 0) return;
+    assert(this.#parked && !this.#returning, "a permit with a place asked for one");
+    this.#returning = true;
+    await this.#gate.unpark();
+    this.#returning = false;
+    this.#parked = false;
+    if (this.#holders === 0) this.#gate.free(this.#bytes, false);
   }
 }

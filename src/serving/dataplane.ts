@@ -28,7 +28,9 @@ export class ServingDataplane implements Dataplane {
     const timeoutMs = timeoutParameterMs(request.parameters);
     if (timeoutMs !== undefined) call.limit(now + timeoutMs);
     call.check(now);
-    const lease = this.#ports.models.lease(request.model, request.version);
+    const given = this.#ports.models.lease(request.model, request.version, call);
+    // A loaded model takes no turn of the event loop more.
+    const lease = given instanceof Promise ? await this.#waitFor(given, call, permit) : given;
     const conformed = isMuchToConform(request.inputs, lease.model.signature)
       ? await this.#conformInTurns(request, lease, call)
       : leased(lease, () => conform(request, lease.model));
@@ -37,6 +39,17 @@ export class ServingDataplane implements Dataplane {
     const { name, version } = lease.model;
     const outputs = answerIn(conformed.form, answer.outputs);
     return { model: name, version, id: request.id, outputs };
+  }
+
+  /** While a request waits for its model, its place is another's. */
+  async #waitFor(given: Promise<Lease>, call: Call, permit: Permit): Promise<Lease> {
+    permit.park();
+    const lease = await given;
+    await permit.unpark();
+    return leased(lease, () => {
+      call.check(this.#ports.clock.nowMs());
+      return lease;
+    });
   }
 
   async #conformInTurns(request: InferRequest, lease: Lease, call: Call): Promise<Conformed> {
@@ -65,7 +78,7 @@ export class ServingDataplane implements Dataplane {
         model: lease.model,
         call,
         admittedMs,
-        queueUntilMs: admittedMs + queueWaitMsMax,
+        queueUntilMs: clock.nowMs() + queueWaitMsMax,
         answer: (answer) => {
           batcher.statistics.of(lease.model).settled(entry, answer, clock.nowMs());
           resolve(answer);

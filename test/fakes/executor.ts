@@ -22,7 +22,15 @@ export class FakeExecutor implements Executor {
     return Promise.resolve({ kind: "pending" });
   }
 
+  filled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   unload(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  recycle(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Call } from "../../src/domain/call.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { bytesPerElement } from "../../src/domain/datatype.ts";
+import { assert } from "../../src/domain/error.ts";
 import { graphInputs, parseModelName } from "../../src/domain/model.ts";
 import type { Batch, Executor } from "../../src/domain/ports.ts";
 import { noParameters } from "../../src/domain/request.ts";
@@ -46,7 +47,9 @@ const batches: number[] = [];
 /** The executor itself, and a note of how large each batch was. */
 const counting: Executor = {
   load: (plan) => executor.load(plan),
+  filled: (generation) => executor.filled(generation),
   unload: (generation) => executor.unload(generation),
+  recycle: () => executor.recycle(),
   judge: (generation) => executor.judge(generation),
   freeSlots: (generation) => executor.freeSlots(generation),
   onSlotFree: (task) => executor.onSlotFree(task),
@@ -56,6 +59,7 @@ const counting: Executor = {
   },
 };
 const repository: Repository = new Repository({
+  clock: systemClock,
   executor: counting,
   log: silent,
   onChange: () => {},
@@ -121,9 +125,9 @@ describe("an answer out of a batch is the answer alone", () => {
     await repository.load({ name: parseModelName(name), version: 1, modelPath });
     await repository.judge();
     executor.grow();
-    const lease = repository.lease(parseModelName(name), undefined);
-    const { signature, verdict } = lease.model;
-    lease.release();
+    const [loaded] = repository.loaded(parseModelName(name));
+    assert(loaded !== undefined, "the model is not loaded");
+    const { signature, verdict } = loaded;
     const specs = graphInputs(signature);
     const fixed = specs.some(({ shape }) => shape?.[0] !== -1);
     batches.length = 0;

@@ -39,7 +39,12 @@ async function serve(slots: number) {
     onRefillFailed: (_, reason) => events.push(reason),
   });
   close = () => executor.close();
-  const repository: Repository = new Repository({ executor, log, onChange: () => {} });
+  const repository: Repository = new Repository({
+    clock: systemClock,
+    executor,
+    log,
+    onChange: () => {},
+  });
   const batcher = new Batcher({ clock: systemClock, executor, log, merging: true });
   const admission = new AdmissionGate({ entriesMax: 1_000, bytesMax: 1_000_000 });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });

@@ -10,6 +10,7 @@ import { ServingDataplane } from "../../src/serving/dataplane.ts";
 import { FakeClock } from "../fakes/clock.ts";
 import { FakeExecutor } from "../fakes/executor.ts";
 import { tensorInputs } from "../support/inputs.ts";
+import { randomOf } from "./random.ts";
 
 /**
  * The data plane under a fake clock, with everything that can happen to it happening in an order
@@ -25,17 +26,6 @@ interface Sent {
   readonly model: number;
   answers: number;
   result: "pending" | "right" | "wrong" | ServingError["kind"];
-}
-
-/** Mulberry32: small, and the same everywhere. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const poison = 2 ** 30;

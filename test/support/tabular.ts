@@ -39,13 +39,16 @@ export async function serveTabular(models: Readonly<Record<string, TabularModel>
       const signature = signatures.get(plan.modelPath);
       return outcome.kind === "loaded" && signature ? { ...outcome, signature } : outcome;
     },
+    filled: (generation) => executor.filled(generation),
     unload: (generation) => executor.unload(generation),
+    recycle: () => executor.recycle(),
     judge: (generation) => executor.judge(generation),
     freeSlots: (generation) => executor.freeSlots(generation),
     onSlotFree: (task) => executor.onSlotFree(task),
     run: (batch) => executor.run(batch),
   };
   const repository: Repository = new Repository({
+    clock: systemClock,
     executor: tabular,
     log: silent,
     onChange: () => {},
