@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { budgetOf, composeSupply, type Supply } from "./compose-models.ts";
 import { programVersion, protoFolder, workerFile } from "./config/program.ts";
 import type { ServeConfig, Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -25,7 +26,6 @@ import type { GrpcPorts } from "./grpc/service.ts";
 import type { HttpEdge } from "./http/server.ts";
 import { ServerHealth } from "./models/health.ts";
 import { Repository } from "./models/repository.ts";
-import { planAll } from "./models/sources.ts";
 import type { Port } from "./net/port.ts";
 import type { Streams } from "./net/streams.ts";
 import { PiscinaExecutor } from "./runtime/executor.ts";
@@ -34,7 +34,6 @@ import { Batcher } from "./serving/batcher.ts";
 import { ServingDataplane } from "./serving/dataplane.ts";
 import { type Pressure, pressureOf } from "./serving/pressure.ts";
 import type { Stoppable } from "./shutdown.ts";
-import { listFiles } from "./storage/file.ts";
 import { limitBytes, residentBytes } from "./telemetry/memory.ts";
 import type { MetricSources } from "./telemetry/metrics.ts";
 
@@ -62,6 +61,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     log,
     onChange: () => health.refresh(),
     residentBytes,
+    budgetBytes: budgetOf(settings),
     slots: () => executor.openSlots,
     forget: (generation) => batcher.forget(generation),
     pressing: () => batcher.queued > 0,
@@ -72,6 +72,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
   const batcher: Batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const { statistics } = batcher;
+  const supply = composeSupply(repository, settings, log);
   const phasesMs = new Map<string, number>();
   const metrics = lazyMetrics({
     admission,
@@ -86,6 +87,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     admission,
     clock: systemClock,
     dataplane,
+    control: supply.control,
     health,
     log,
     metrics,
@@ -98,8 +100,9 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     executor,
     edges: undefined,
     start: async (sources) => {
-      const plans = await planAll(sources, settings.modelName, listFiles);
-      const loads = Promise.all(plans.map((plan) => repository.load(plan)));
+      const loads = supply.start(sources);
+      // Until somebody waits for them.
+      loads.catch(() => {});
       // What follows is done while the worker boots and loads.
       await import("./runtime/ort.ts");
       const [edges] = await Promise.all([
@@ -114,16 +117,20 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
       // A signal that came while the port opened found nothing to close.
       if (health.draining) return edges.port.close();
       health.refresh();
-      systemClock.after(settleMs, () => {
-        executor.grow();
-        if (merging) void repository.judge();
-        void edges.openGrpc();
-      });
+      systemClock.after(settleMs, () => settle(executor, supply, edges));
+      if (merging) systemClock.after(settleMs, () => void repository.judge());
       guard({ admission, edges, executor, health, log });
       log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
     },
   };
   return server;
+}
+
+/** What the first answer could do without. */
+function settle(executor: PiscinaExecutor, supply: Supply, edges: Edges): void {
+  executor.grow();
+  void edges.openGrpc();
+  supply.follow();
 }
 
 /** What makes the page is imported when somebody first asks for it. */

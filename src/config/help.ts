@@ -3,7 +3,7 @@ import { type Setting, settings } from "./settings.ts";
 /** The help texts and the settings page, made from the table of settings. */
 
 const rows: readonly Setting<unknown>[] = Object.values(settings);
-const groups = ["Serving", "Limits", "Logs", "KServe"] as const;
+const groups = ["Serving", "Models", "Limits", "Logs", "KServe"] as const;
 
 export function generalHelp(version: string): string {
   return `thaw ${version}: a model server for KServe that wakes before the request gets cold

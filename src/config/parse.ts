@@ -1,3 +1,4 @@
+import { nearest } from "../domain/text.ts";
 import {
   type ServeConfig,
   type Setting,
@@ -76,12 +77,22 @@ function readFlags(argv: readonly string[], problems: string[]): GivenFlags {
       values.set(key, { text: word.slice(equals + 1), origin: flag });
       continue;
     }
+    const { bare, parse } = rowOf(key);
+    const following = argv[at + 1];
+    if (bare !== undefined && (following === undefined || !parse(following).ok)) {
+      values.set(key, { text: bare, origin: flag });
+      continue;
+    }
     at += 1;
     const text = argv[at];
     if (text === undefined) problems.push(`${flag} needs a value: ${settings[key].placeholder}`);
     else values.set(key, { text, origin: flag });
   }
   return { values, sources };
+}
+
+function rowOf(key: SettingKey): Setting<unknown> {
+  return settings[key];
 }
 
 function fromEnvironment(row: Setting<unknown>, env: Environment) {
@@ -100,33 +111,13 @@ function allSources(
 ): string[] {
   const fromEnv = (env["THAW_SOURCES"] ?? "").split(/\s+/).filter((word) => word !== "");
   const sources = words.length > 0 ? [...words] : fromEnv;
-  if (typeof values.modelDir === "string") sources.push(values.modelDir);
+  // A runtime's arguments stand beside the operator's: a repository is meant instead of the folder.
+  const alone = values.repository === undefined;
+  if (alone && typeof values.modelDir === "string") sources.push(values.modelDir);
   return sources;
 }
 
 function nearestFlag(flag: string): string {
-  let nearest = "--help";
-  let least = Number.POSITIVE_INFINITY;
-  for (const known of [...keyOfFlag.keys(), "--help", "--version"]) {
-    const distance = editDistance(flag.replaceAll("_", "-"), known);
-    if (distance < least) {
-      least = distance;
-      nearest = known;
-    }
-  }
-  return nearest;
-}
-
-/** Levenshtein's distance: insertions, deletions and replacements from `a` to `b`. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  const known = [...keyOfFlag.keys(), "--help", "--version"];
+  return nearest(flag.replaceAll("_", "-"), known) ?? "--help";
 }

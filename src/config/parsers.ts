@@ -32,6 +32,12 @@ export function oneOf<T extends string>(choices: readonly T[]): Parser<T> {
   };
 }
 
+export const yesOrNo: Parser<boolean> = (given) => {
+  const word = given.toLowerCase();
+  if (["yes", "true", "on", "1"].includes(word)) return yes(true);
+  return ["no", "false", "off", "0"].includes(word) ? yes(false) : no("yes or no");
+};
+
 const durationUnits: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1_000,
@@ -40,13 +46,14 @@ const durationUnits: Readonly<Record<string, number>> = {
 };
 
 /** Milliseconds: `250ms`, `5s`, `2m`, `1h`; a bare number is seconds. */
-export function duration(maxMs: number): Parser<number> {
+export function duration(maxMs: number, minMs = 0): Parser<number> {
   return (given) => {
     const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(given);
     const valueMs = Number(match?.[1]) * (durationUnits[match?.[2] ?? "s"] ?? Number.NaN);
-    return valueMs >= 0 && valueMs <= maxMs
+    const least = minMs > 0 ? `at least ${minMs / 1_000}s and ` : "";
+    return valueMs >= minMs && valueMs <= maxMs
       ? yes(valueMs)
-      : no(`a duration such as 500ms, 5s or 2m, at most ${maxMs / 1_000}s`);
+      : no(`a duration such as 500ms, 5s or 2m, ${least}at most ${maxMs / 1_000}s`);
   };
 }
 

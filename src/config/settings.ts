@@ -1,6 +1,6 @@
-import { GiB, KiB, requestBytesMax } from "../domain/limits.ts";
+import { GiB, KiB, MiB, pollMsMax, pollMsMin, requestBytesMax } from "../domain/limits.ts";
 import { modelNameProblem } from "../domain/model.ts";
-import { duration, integer, oneOf, type Parser, size, text } from "./parsers.ts";
+import { duration, integer, oneOf, type Parser, size, text, yesOrNo } from "./parsers.ts";
 
 /** One setting: everything that the parser, the help and the settings page say of it. */
 export interface Setting<T> {
@@ -13,8 +13,10 @@ export interface Setting<T> {
   readonly fallback: T;
   /** How the fallback reads in the help, where it is not the value itself. */
   readonly fallbackText?: string;
+  /** What the flag means without a value. */
+  readonly bare?: string;
   readonly summary: string;
-  readonly group: "Serving" | "Limits" | "Logs" | "KServe";
+  readonly group: "Serving" | "Models" | "Limits" | "Logs" | "KServe";
 }
 
 function setting<T>(row: Setting<T>): Setting<T> {
@@ -32,6 +34,14 @@ const modelName: Parser<string | undefined> = (given) => {
 
 /** As KServe reads it: what is not `true` is false. */
 const isTrue: Parser<boolean> = (given) => ({ ok: true, value: given.toLowerCase() === "true" });
+
+const names: Parser<readonly string[]> = (given) => {
+  const all = given.split(",").filter((name) => name !== "");
+  const problem = all.map(modelNameProblem).find((one) => one !== undefined);
+  return problem === undefined
+    ? { ok: true, value: all }
+    : { ok: false, expected: `model names separated by commas; ${problem}` };
+};
 
 function optional<T>(parser: Parser<T>): Parser<T | undefined> {
   return parser;
@@ -86,6 +96,75 @@ export const settings = {
     fallbackText: "auto: where a model's rows are independent of each other",
     summary: "auto or off: merge requests that wait for the same model into one run",
     group: "Serving",
+  }),
+  repository: setting({
+    flags: ["--repository", "--model-repository", "--model-store"],
+    env: ["THAW_REPOSITORY"],
+    placeholder: "FOLDER",
+    parse: optional(text),
+    fallback: undefined,
+    summary: "folder with a model in each of its folders, loaded at their first request",
+    group: "Models",
+  }),
+  load: setting({
+    flags: ["--load"],
+    env: ["THAW_LOAD"],
+    placeholder: "WHEN",
+    parse: oneOf(["lazy", "eager"] as const),
+    fallback: "lazy" as const,
+    summary: "lazy or eager: load a repository's models at their first request or at the start",
+    group: "Models",
+  }),
+  preload: setting({
+    flags: ["--preload"],
+    env: ["THAW_PRELOAD"],
+    placeholder: "NAMES",
+    parse: names,
+    fallback: [],
+    fallbackText: "none",
+    summary: "models of the repository to load before the port opens, separated by commas",
+    group: "Models",
+  }),
+  memoryBudgetBytes: setting({
+    flags: ["--memory-budget"],
+    env: ["THAW_MEMORY_BUDGET"],
+    placeholder: "SIZE",
+    parse: optional(size(MiB, 1_024 * GiB)),
+    fallback: undefined,
+    fallbackText: "by the container's memory limit; none without one",
+    summary: "what loaded models may weigh; those used least recently make room for others",
+    group: "Models",
+  }),
+  watch: setting({
+    flags: ["--watch"],
+    env: ["THAW_WATCH"],
+    placeholder: "YES",
+    parse: yesOrNo,
+    bare: "yes",
+    fallback: false,
+    fallbackText: "no",
+    summary: "yes or no: follow changes of local models and repositories as they happen",
+    group: "Models",
+  }),
+  pollMs: setting({
+    flags: ["--poll"],
+    env: ["THAW_POLL"],
+    placeholder: "DURATION",
+    parse: optional(duration(pollMsMax, pollMsMin)),
+    fallback: undefined,
+    fallbackText: "never",
+    summary: "how often to look for changes of models and repositories",
+    group: "Models",
+  }),
+  repositoryApi: setting({
+    flags: ["--repository-api"],
+    env: ["THAW_REPOSITORY_API"],
+    placeholder: "MODE",
+    parse: oneOf(["off", "on", "files"] as const),
+    bare: "on",
+    fallback: "off" as const,
+    summary: "off, on, or files: clients may load and unload models; files: and send them",
+    group: "Models",
   }),
   lingerMs: setting({
     flags: ["--linger"],

@@ -92,6 +92,10 @@ export const loadBackoffMsMax = 30_000;
 export const loadMsMax = 600_000;
 /** How long a load waits for models in use to become idle, where it needs their memory. */
 export const roomWaitMsMax = 5_000;
+/** Files that change count when they have been the same for so long. */
+export const watchSettleMs = 500;
+export const pollMsMin = 1_000;
+export const pollMsMax = 24 * 3_600_000;
 export const repositoryModelsMax = 10_000;
 export const configBytesMax = MiB;
 

@@ -9,7 +9,15 @@ import type { Clock } from "../domain/clock.ts";
 import { toServingError } from "../domain/error.ts";
 import { requestMsMax } from "../domain/limits.ts";
 import { parseModelName } from "../domain/model.ts";
-import type { Admission, Dataplane, Health, Log, Models, Statistics } from "../domain/ports.ts";
+import type {
+  Admission,
+  Dataplane,
+  Health,
+  Log,
+  Models,
+  RepositoryControl,
+  Statistics,
+} from "../domain/ports.ts";
 import {
   decodeModelInferRequest,
   decodeModelRequest,
@@ -19,9 +27,11 @@ import {
 import { modelMetadata, serverMetadata } from "../protocol/v2/metadata.ts";
 import { statisticsMessage } from "../protocol/v2/statistics.ts";
 import type { EncodeAnswer } from "./messages.ts";
+import { repositoryAnswers } from "./repository.ts";
 import { grpcStatus } from "./status.ts";
 
 export interface GrpcPorts {
+  readonly control: RepositoryControl | undefined;
   readonly admission: Admission;
   readonly clock: Clock;
   readonly dataplane: Dataplane;
@@ -70,7 +80,8 @@ export function inferenceService(
       const { name, version } = decodeModelRequest(message);
       return encodeFlag(models.ready(parseModelName(name), version));
     },
-    ServerMetadata: () => encode("ServerMetadata", serverMetadata(ports.version)),
+    ServerMetadata: () =>
+      encode("ServerMetadata", serverMetadata(ports.version, ports.control !== undefined)),
     ModelMetadata: async (message) => {
       const { name, version } = decodeModelRequest(message);
       const metadata = await models.metadata(parseModelName(name), version);
@@ -82,6 +93,7 @@ export function inferenceService(
       return encode("ModelStatistics", statisticsMessage(loaded, statistics));
     },
     ModelInfer: (message, call) => infer(message, call, ports),
+    ...repositoryAnswers(ports, encode),
   };
   const definition = Object.keys(answers).map((name) => [
     name,

@@ -10,6 +10,7 @@ import type {
   Log,
   Metrics,
   Models,
+  RepositoryControl,
   Statistics,
 } from "../domain/ports.ts";
 import type { EventSettings } from "../protocol/cloudevents/answer.ts";
@@ -18,11 +19,13 @@ import { modelMetadataBody, serverMetadata } from "../protocol/v2/metadata.ts";
 import { statisticsMessage } from "../protocol/v2/statistics.ts";
 import { type Ctx, type Env, exchange } from "./exchange.ts";
 import { errorReply, jsonReply, methodNotAllowed } from "./reply.ts";
+import { mountRepository } from "./repository.ts";
 import { Slices } from "./slices.ts";
 import { mountV1 } from "./v1.ts";
 import { v2 } from "./v2.ts";
 
 export interface HttpPorts {
+  readonly control: RepositoryControl | undefined;
   readonly admission: Admission;
   readonly clock: Clock;
   readonly dataplane: Dataplane;
@@ -58,7 +61,7 @@ export function createApp(ports: HttpPorts): Hono<Env> {
       "content-type": "application/json",
     });
   });
-  get("/v2", (c) => jsonReply(c, serverMetadata(ports.version)));
+  get("/v2", (c) => jsonReply(c, serverMetadata(ports.version, ports.control !== undefined)));
   get("/v2/models", (c) => jsonReply(c, { models: ports.models.names() }));
   const statistics = (c: Ctx, ...which: Parameters<Models["loaded"]>) =>
     jsonReply(c, statisticsMessage(ports.models.loaded(...which), ports.statistics));
@@ -76,6 +79,7 @@ export function createApp(ports: HttpPorts): Hono<Env> {
     app.all(`${base}/infer`, (c) => methodNotAllowed(c, "POST", ports.log));
   }
   mountV1(app, exchangePorts);
+  mountRepository(app, ports);
   app.notFound((c) => {
     const error = new ServingError("route-not-found", "Not Found");
     return errorReply(c, error, ports.log);

@@ -110,7 +110,6 @@ export class Keeper {
     version.waiters.refuse(notReady(version));
     // Only a request or the operator makes it try again.
     if (!serving && version.goal === "loaded") version.goal = "lazy";
-    if (serving) version.retryMs = Number.POSITIVE_INFINITY;
   }
 
   async #takeAway(version: Version): Promise<void> {
@@ -149,7 +148,6 @@ export class Keeper {
   }
 
   #retryLater(version: Version, delayMs: number): void {
-    if (version.retryMs === Number.POSITIVE_INFINITY) return;
     const { retryMs } = version;
     this.#ports.clock.after(delayMs, () => {
       if (version.retryMs === retryMs) this.tend(version);

@@ -1,10 +1,13 @@
 import { basename, dirname } from "node:path/posix";
 import { parseVersion } from "../domain/model.ts";
+import { type ModelSettings, noSettings, type VersionPolicy } from "./settings.ts";
 
 /** A file of a source: its path below the source's root, with `/`. */
 export interface SourceFile {
   readonly path: string;
   readonly bytes: number;
+  /** Another one where the file's content is: an ETag, or what the file system has like it. */
+  readonly tag?: string;
 }
 
 /** One version to serve, and its model file below the root. */
@@ -18,44 +21,111 @@ export class LayoutError extends Error {
   override readonly name = "LayoutError";
 }
 
-const modelSuffixes = [".onnx"];
+/**
+ * Suffixes of model files. Those that other files have as well count only where no file has one of
+ * the others.
+ */
+const modelSuffixes: Readonly<Record<string, "own" | "shared">> = {
+  ".onnx": "own",
+  ".joblib": "own",
+  ".pkl": "own",
+  ".pickle": "own",
+  ".bst": "own",
+  ".ubj": "own",
+  ".model": "own",
+  ".json": "shared",
+  ".txt": "shared",
+};
+
+/** Files that stand beside models and never are one, whatever their suffix. */
+const neverModels = [
+  /^(thaw|settings|model-settings|config)\.json$/,
+  // What tokenizers, processors and model hubs keep beside a graph.
+  /^(.*_config|tokenizer|vocab|special_tokens_map|added_tokens|metadata|manifest)\.json$/,
+  /(^|_)input_example\.json$/,
+  /^(requirements|constraints|labels?|classes|vocab|merges|license|notice|readme|version)\.txt$/i,
+  /^SUCCESS\./,
+];
+
+/** Files that say something of the model beside which they stand. */
+export const settingsFiles = ["thaw.json", "config.pbtxt", "model-settings.json", "MLmodel"];
 
 /**
- * Which files of a folder are the model, by names and sizes alone:
- * one model file; or `1/…`, `2/…` with one model file each; or one folder that holds either.
+ * Which files of a model's folder are the model, by names and sizes alone: one model file, or
+ * `1/…`, `2/…` with one model file each. Throws LayoutError.
  */
-export function chooseVersions(files: readonly SourceFile[]): VersionFile[] {
-  const direct = candidates(files.filter(({ path }) => !path.includes("/")));
-  if (direct.length > 0) return [{ version: 1, path: only(direct) }];
-  const versions = versionFiles(files);
-  if (versions.length > 0) return versions;
-  const folders = new Set(candidates(files).map((path) => path.slice(0, path.indexOf("/"))));
-  if (folders.size > 1) {
-    throw new LayoutError(
-      `it holds ${folders.size} folders with models (${list([...folders])}); ` +
-        "give each as a source of its own, NAME=PATH",
-    );
+export function chooseVersions(
+  files: readonly SourceFile[],
+  settings: ModelSettings = noSettings,
+): VersionFile[] {
+  const direct = pick(files.filter(isDirect), settings);
+  if (direct !== undefined) return [{ version: 1, path: direct }];
+  const versions = versionFiles(files, settings);
+  if (versions.length > 0) return byPolicy(versions, settings.versionPolicy);
+  throw nothingFound(files, settings);
+}
+
+/**
+ * The folder of a source in which the model stands: the source itself, or the one folder in it, or
+ * the one that is called as the model is to be. Throws LayoutError where it could be several.
+ */
+export function modelFolder(files: readonly SourceFile[], name: string | undefined): string {
+  const here =
+    candidates(files.filter(isDirect)).length > 0 ||
+    files.some(({ path }) => settingsFiles.includes(path)) ||
+    versionFolders(files).size > 0;
+  if (here) return "";
+  const all = modelFolders(files);
+  if (name !== undefined && all.includes(name)) {
+    return join(name, modelFolder(below(files, name), undefined));
   }
+  const sure = modelFolders(files.filter(({ path }) => suffixKind(path) !== "shared"));
+  const folders = sure.length > 0 ? sure : all;
   const [folder] = folders;
-  if (folder === undefined) throw nothingFound(files);
-  return chooseVersions(below(files, folder)).map(({ version, path }) => ({
-    version,
-    path: `${folder}/${path}`,
-  }));
+  if (folder === undefined) throw nothingFound(files, noSettings);
+  if (folders.length === 1) return join(folder, modelFolder(below(files, folder), undefined));
+  throw new LayoutError(
+    `it holds ${folders.length} folders with models (${list(folders)}); ` +
+      "give each as a source of its own, NAME=PATH, or all as --repository",
+  );
 }
 
 /** The folders directly below a root that hold a model: `models/<name>/…`. */
 export function modelFolders(files: readonly SourceFile[]): string[] {
-  const nested = candidates(files).filter((path) => path.includes("/"));
-  return [...new Set(nested.map((path) => path.slice(0, path.indexOf("/"))))].sort();
+  const folders = new Map<string, string[]>();
+  for (const { path } of files) {
+    const at = path.indexOf("/");
+    if (at === -1) continue;
+    const folder = path.slice(0, at);
+    folders.set(folder, [...(folders.get(folder) ?? []), path.slice(at + 1)]);
+  }
+  const holding = [...folders].filter(([, paths]) =>
+    paths.some((path) => suffixKind(path) !== undefined || settingsFiles.includes(path)),
+  );
+  return holding.map(([folder]) => folder).sort();
 }
 
 /** The files below `folder`, with paths from there. */
 export function below(files: readonly SourceFile[], folder: string): SourceFile[] {
+  if (folder === "") return [...files];
   const prefix = `${folder}/`;
   return files
     .filter(({ path }) => path.startsWith(prefix))
-    .map(({ path, bytes }) => ({ path: path.slice(prefix.length), bytes }));
+    .map((file) => ({ ...file, path: file.path.slice(prefix.length) }));
+}
+
+/** Every folder's files in one pass, with paths from there. */
+export function byFolder(files: readonly SourceFile[]): ReadonlyMap<string, SourceFile[]> {
+  const folders = new Map<string, SourceFile[]>();
+  for (const file of files) {
+    const at = file.path.indexOf("/");
+    if (at === -1) continue;
+    const folder = file.path.slice(0, at);
+    const own = folders.get(folder) ?? [];
+    own.push({ ...file, path: file.path.slice(at + 1) });
+    folders.set(folder, own);
+  }
+  return folders;
 }
 
 /** What to call the model in a file or folder that nobody named. */
@@ -67,40 +137,98 @@ export function defaultName(sourcePath: string): string {
   return basename(named);
 }
 
-function versionFiles(files: readonly SourceFile[]): VersionFile[] {
+function join(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("/");
+}
+
+function isDirect({ path }: SourceFile): boolean {
+  return !path.includes("/");
+}
+
+function versionFolders(files: readonly SourceFile[]): ReadonlyMap<number, SourceFile[]> {
   const byVersion = new Map<number, SourceFile[]>();
   for (const file of files) {
-    const [folder, ...rest] = file.path.split("/");
-    const version = parseVersion(folder ?? "");
-    if (version === undefined || rest.length !== 1) continue;
-    byVersion.set(version, [...(byVersion.get(version) ?? []), file]);
+    const [folder = ""] = file.path.split("/", 1);
+    const version = parseVersion(folder);
+    if (version === undefined || folder.length === file.path.length) continue;
+    const path = file.path.slice(folder.length + 1);
+    byVersion.set(version, [...(byVersion.get(version) ?? []), { ...file, path }]);
   }
-  return [...byVersion]
-    .map(([version, inside]) => ({ version, paths: candidates(inside) }))
-    .filter(({ paths }) => paths.length > 0)
-    .map(({ version, paths }) => ({ version, path: only(paths) }))
+  return byVersion;
+}
+
+/** A folder without a model file is no version: it may be on its way, or hold something else. */
+function versionFiles(files: readonly SourceFile[], settings: ModelSettings): VersionFile[] {
+  return [...versionFolders(files)]
+    .flatMap(([version, inside]) => {
+      const path = pick(
+        settings.modelFile === undefined ? inside.filter(isDirect) : inside,
+        settings,
+      );
+      return path === undefined ? [] : [{ version, path: `${version}/${path}` }];
+    })
     .sort((a, b) => a.version - b.version);
 }
 
-function candidates(files: readonly SourceFile[]): string[] {
-  return files
-    .map(({ path }) => path)
-    .filter((path) => modelSuffixes.some((suffix) => path.toLowerCase().endsWith(suffix)));
+function byPolicy(versions: readonly VersionFile[], policy: VersionPolicy | undefined) {
+  switch (policy?.kind) {
+    case undefined:
+    case "all":
+      return [...versions];
+    case "latest":
+      return versions.slice(-policy.count);
+    case "specific": {
+      const chosen = versions.filter(({ version }) => policy.versions.includes(version));
+      if (chosen.length > 0) return chosen;
+      throw new LayoutError(
+        `its version policy asks for ${list(policy.versions.map(String))}, but it has ` +
+          list(versions.map(({ version }) => String(version))),
+      );
+    }
+    default:
+      return policy satisfies never;
+  }
 }
 
-function only(paths: readonly string[]): string {
+function suffixKind(path: string): "own" | "shared" | undefined {
+  const name = basename(path);
+  if (neverModels.some((pattern) => pattern.test(name))) return undefined;
+  const dot = name.lastIndexOf(".");
+  return dot === -1 ? undefined : modelSuffixes[name.slice(dot).toLowerCase()];
+}
+
+function candidates(files: readonly SourceFile[]): string[] {
+  const paths = files.map(({ path }) => path);
+  const own = paths.filter((path) => suffixKind(path) === "own");
+  return own.length > 0 ? own : paths.filter((path) => suffixKind(path) === "shared");
+}
+
+/** The one model file; `undefined` without any. Throws LayoutError where there are several. */
+function pick(files: readonly SourceFile[], { modelFile }: ModelSettings): string | undefined {
+  if (modelFile !== undefined) {
+    return files.find(({ path }) => path === modelFile)?.path;
+  }
+  const paths = candidates(files);
   const [path] = paths;
-  if (path !== undefined && paths.length === 1) return path;
+  if (paths.length <= 1 || path === undefined) return path;
+  const called = paths.filter((one) => basename(one).startsWith("model."));
+  const [model] = called;
+  // Of files that may be anything, one says that it is the model.
+  if (called.length === 1 && suffixKind(path) === "shared") return model;
   throw new LayoutError(
     `it holds ${paths.length} model files side by side (${list(paths)}); give one of them as the ` +
       "source, or put each into a folder of its own",
   );
 }
 
-function nothingFound(files: readonly SourceFile[]): LayoutError {
+function nothingFound(files: readonly SourceFile[], { modelFile }: ModelSettings): LayoutError {
   const names = files.map(({ path }) => path);
   const found = files.length === 0 ? "it is empty" : `it holds ${list(names)}`;
-  return new LayoutError(`no model file (${modelSuffixes.join(", ")}) in it: ${found}`);
+  if (modelFile !== undefined) {
+    return new LayoutError(`its settings name the model file '${modelFile}': ${found}`);
+  }
+  const suffixes = Object.keys(modelSuffixes).join(", ");
+  return new LayoutError(`no model file (${suffixes}) in it: ${found}`);
 }
 
 const listedMax = 5;

@@ -8,12 +8,15 @@ import {
   type ModelConfig,
   type ModelMetadata,
   type ModelName,
+  modelNameProblem,
+  parseModelName,
   parseVersion,
   unknownModel,
 } from "../domain/model.ts";
-import type { Executor, LoadTimes, Log, Models } from "../domain/ports.ts";
+import type { Executor, IndexEntry, LoadTimes, Log, Models } from "../domain/ports.ts";
 import { clip } from "../domain/text.ts";
 import { configOf } from "./config.ts";
+import { indexEntry } from "./index-entry.ts";
 import { Keeper, notReady } from "./keeper.ts";
 import type { VersionState } from "./lifecycle.ts";
 import { Loader, type LoaderPorts } from "./loader.ts";
@@ -55,6 +58,8 @@ export class Repository implements Models {
   readonly #room: WaitingRoom;
   /** Readiness depends on them. */
   readonly #required = new Set<Model>();
+  /** Why models that are there cannot be served at all. */
+  readonly #broken = new Map<string, string>();
   #judging = false;
 
   constructor(ports: RepositoryPorts) {
@@ -86,6 +91,7 @@ export class Repository implements Models {
       model = new Model(plan.name);
       this.#models.set(plan.name, model);
     }
+    this.#broken.delete(plan.name);
     if (required) this.#required.add(model);
     const make = (next: PlannedVersion, own: Goal) =>
       new Version(next, own, this.#room, (version, state) => this.#changed(version, state));
@@ -116,6 +122,11 @@ export class Repository implements Models {
         try {
           const lease = await this.#arrival(version, new Call(until));
           lease.release();
+          // Until then an older generation may have served.
+          await this.#keeper.settled(version);
+          const { state } = version;
+          if (state.kind === "ready" && state.resident.plan !== version.plan)
+            throw notReady(version);
         } catch (error) {
           throw loadError(version, error);
         }
@@ -133,8 +144,26 @@ export class Repository implements Models {
     );
   }
 
+  /** A model that is there, but cannot be served: it stays in the index, with the reason. */
+  reject(name: string, reason: string): void {
+    if (modelNameProblem(name) !== undefined || this.#broken.get(name) === reason) return;
+    this.#broken.set(name, reason);
+    this.#ports.log.write("error", "model failed", { model: name, reason });
+  }
+
+  /** All versions, and models that could not even be understood, by name. */
+  index(): readonly IndexEntry[] {
+    const entries = [...this.#all()].map(indexEntry);
+    for (const [name, reason] of this.#broken) {
+      if (this.#models.has(parseModelName(name))) continue;
+      entries.push({ name: parseModelName(name), version: 1, state: "UNAVAILABLE", reason });
+    }
+    return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }
+
   /** Takes a model out of memory and forgets it. */
   remove(name: ModelName): void {
+    this.#broken.delete(name);
     const model = this.#models.get(name);
     if (model === undefined) return;
     this.#required.delete(model);

@@ -1,10 +1,4 @@
-import { join } from "node:path";
-import { modelNameProblem, parseModelName } from "../domain/model.ts";
-import type { SourceFile, VersionFile } from "./layout.ts";
-import { below, chooseVersions, defaultName, LayoutError, modelFolders } from "./layout.ts";
-import type { PlannedVersion } from "./plan.ts";
-import { planOf } from "./plan.ts";
-import { LoadError } from "./repository.ts";
+import type { SourceFile } from "./layout.ts";
 
 /** A source as the operator gave it: `NAME=URI`, or a path or URI alone. */
 export interface Source {
@@ -29,88 +23,13 @@ export interface FoundSource {
 
 export type ListSource = (uri: string) => Promise<FoundSource>;
 
-/** The folder whose models are served when no source is given. */
-const modelsFolder = "models";
+/** A small text file of a source, by its path below the root; rejects where it is too large. */
+export type ReadText = (root: string, path: string, bytesMax: number) => Promise<string>;
 
-/** All versions to serve. Rejects with LoadError where there are none, or two of one name. */
-export async function planAll(
-  sources: readonly string[],
-  fallbackName: string | undefined,
-  list: ListSource,
-): Promise<PlannedVersion[]> {
-  if (sources.length === 0) return planDefault(list);
-  const plans = await Promise.all(
-    sources.map((text) => planSource(parseSource(text), fallbackName, list)),
-  );
-  const names = plans.map(([first]) => first?.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return plans.flat();
-  throw new LoadError(`two sources have the name '${twice}'; give each a name: NAME=PATH`);
-}
-
-async function planDefault(list: ListSource): Promise<PlannedVersion[]> {
-  const plans = await planFolder(modelsFolder, list).catch((error: unknown) => {
-    if (error instanceof LoadError) return [];
-    throw error;
-  });
-  if (plans.length > 0) return plans;
-  throw new LoadError(
-    "nothing to serve: give a model file or folder as SOURCE (thaw serve NAME=PATH), or put " +
-      `models into ./${modelsFolder}`,
-  );
-}
-
-/** The versions that a named source serves. Rejects with LoadError naming the source. */
-export async function planSource(
-  source: Source,
-  fallbackName: string | undefined,
-  list: ListSource,
-): Promise<PlannedVersion[]> {
-  const found = await listed(source.uri, list);
-  const name = source.name ?? fallbackName ?? defaultName(found.root);
-  const versions =
-    found.kind === "file" ? [{ version: 1, path: "" }] : chosen(source.uri, found.files);
-  return planned(name, found.root, versions);
-}
-
-/** Every model folder below `uri` as a named model of its folder's name. */
-export async function planFolder(uri: string, list: ListSource): Promise<PlannedVersion[]> {
-  const found = await listed(uri, list);
-  return modelFolders(found.files).flatMap((folder) => {
-    const versions = chosen(join(uri, folder), below(found.files, folder));
-    return planned(folder, join(found.root, folder), versions);
-  });
-}
-
-async function listed(uri: string, list: ListSource): Promise<FoundSource> {
-  try {
-    return await list(uri);
-  } catch (error) {
-    throw new LoadError(`source '${uri}' cannot be read: ${reasonOf(error)}`, { cause: error });
-  }
-}
-
-function reasonOf(error: unknown): string {
+/** What Node says of a source that cannot be read, in words for the operator. */
+export function readProblem(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT") return "there is no such file or folder";
   if (code === "EACCES") return "permission is denied";
   return error instanceof Error ? error.message : String(error);
-}
-
-function chosen(uri: string, files: readonly SourceFile[]): VersionFile[] {
-  try {
-    return chooseVersions(files);
-  } catch (error) {
-    if (!(error instanceof LayoutError)) throw error;
-    throw new LoadError(`source '${uri}' cannot be served: ${error.message}`);
-  }
-}
-
-function planned(name: string, root: string, versions: readonly VersionFile[]): PlannedVersion[] {
-  const problem = modelNameProblem(name);
-  if (problem !== undefined) throw new LoadError(`'${name}' cannot be a model's name: ${problem}`);
-  const modelName = parseModelName(name);
-  return versions.map(({ version, path }) =>
-    planOf({ name: modelName, version, modelPath: join(root, path) }),
-  );
 }

@@ -59,7 +59,8 @@ export class Version {
   get lacking(): boolean {
     const wanted = this.goal === "loaded" || (this.goal === "lazy" && this.waiters.size > 0);
     if (this.state.kind !== "ready") return wanted;
-    // A newer plan replaces what is loaded, as long as the version is to be served at all.
+    // A newer plan replaces what is loaded, unless that has failed for good.
+    if (this.failures > 0 && !this.retried) return false;
     return this.state.resident.plan !== this.plan && this.goal !== "off" && this.goal !== "gone";
   }
 

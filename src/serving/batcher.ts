@@ -1,7 +1,8 @@
 import { cancelledError } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { assert, type ServingError } from "../domain/error.ts";
-import { batchBytesMax, deadlineSweepMs } from "../domain/limits.ts";
+import { batchBytesMax, batchRowsMax, deadlineSweepMs } from "../domain/limits.ts";
+import type { LoadedModel } from "../domain/model.ts";
 import type { Executor, Log } from "../domain/ports.ts";
 import { tensorBytes } from "../domain/tensor.ts";
 import { BatchCap } from "./cap.ts";
@@ -114,7 +115,9 @@ export class Batcher {
   #take(queue: EntryQueue, freeSlots: number): Entry[] {
     const now = this.#ports.clock.nowMs();
     const share = Math.ceil(queue.rows / freeSlots);
-    const rowsMax = Math.min(this.#capOf(queue.generation).rows, share);
+    const { first } = queue;
+    assert(first !== undefined, "an empty queue had its turn");
+    const rowsMax = Math.min(this.#capOf(first.model).rows, share);
     const batch: Entry[] = [];
     let rows = 0;
     let bytes = 0;
@@ -136,10 +139,10 @@ export class Batcher {
     return batch;
   }
 
-  #capOf(generation: number): BatchCap {
+  #capOf({ generation, rowsMax }: LoadedModel): BatchCap {
     let cap = this.#caps.get(generation);
     if (cap === undefined) {
-      cap = new BatchCap();
+      cap = new BatchCap(Math.min(rowsMax ?? batchRowsMax, batchRowsMax));
       this.#caps.set(generation, cap);
     }
     return cap;
@@ -154,7 +157,7 @@ export class Batcher {
     if (ran !== undefined) {
       const [first] = batch;
       assert(first !== undefined, "an empty batch has run");
-      this.#capOf(first.model.generation).record(ran.rows, ran.ms);
+      this.#capOf(first.model).record(ran.rows, ran.ms);
     }
     for (const entry of batch) {
       this.#running.delete(entry);

@@ -3,6 +3,7 @@ import { conformElements, stringElementsMax } from "../domain/limits.ts";
 import type { LoadedModel, Signature } from "../domain/model.ts";
 import { type InferRequest, type Inputs, isNamed } from "../domain/request.ts";
 import { elementsIn } from "../domain/tensor.ts";
+import { checkBatchSize } from "./batch-size.ts";
 import type { Conformed } from "./conform/conformed.ts";
 import { conformFixed, conformTensors } from "./conform/fixed.ts";
 import { conformTabular } from "./conform/tabular.ts";
@@ -16,7 +17,7 @@ export function conform(request: InferRequest, model: LoadedModel): Conformed {
   const { inputs } = request;
   const { name, signature } = model;
   if (inputs.kind === "tensors" && signature.kind === "fixed") {
-    return bounded(conformTensors(request, inputs.tensors, signature, name));
+    return checked(conformTensors(request, inputs.tensors, signature, name), model);
   }
   const work = conformInTurns(request, model);
   for (;;) {
@@ -28,20 +29,22 @@ export function conform(request: InferRequest, model: LoadedModel): Conformed {
 /** As `conform`; yields where others are to have their turn. */
 export function* conformInTurns(
   request: InferRequest,
-  { name, signature }: LoadedModel,
+  model: LoadedModel,
 ): Generator<void, Conformed> {
+  const { name, signature } = model;
   switch (signature.kind) {
     case "fixed":
-      return bounded(yield* conformFixed(request, signature, name));
+      return checked(yield* conformFixed(request, signature, name), model);
     case "tabular":
-      return bounded(yield* conformTabular(request, signature, name));
+      return checked(yield* conformTabular(request, signature, name), model);
     default:
       return signature satisfies never;
   }
 }
 
-/** Refuses more strings than a worker can be given without harm. */
-function bounded(conformed: Conformed): Conformed {
+/** Refuses more strings than a worker can be given without harm, and more rows than configured. */
+function checked(conformed: Conformed, model: LoadedModel): Conformed {
+  checkBatchSize(model, conformed.inputs);
   let strings = 0;
   for (const tensor of conformed.inputs) {
     if (tensor.datatype === "BYTES") strings += tensor.strings.length;

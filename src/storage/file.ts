@@ -1,4 +1,5 @@
-import { readdir, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -8,7 +9,14 @@ import { fileURLToPath } from "node:url";
 export interface Listing {
   readonly root: string;
   readonly kind: "file" | "folder";
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly files: readonly ListedFile[];
+}
+
+export interface ListedFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Another one for another content, as far as the file system can tell. */
+  readonly tag: string;
 }
 
 const depthMax = 3;
@@ -19,9 +27,9 @@ export async function listFiles(source: string): Promise<Listing> {
   const root = localPath(source);
   const entry = await stat(root);
   if (!entry.isDirectory()) {
-    return { root, kind: "file", files: [{ path: "", bytes: entry.size }] };
+    return { root, kind: "file", files: [{ path: "", bytes: entry.size, tag: tagOf(entry) }] };
   }
-  const files: { path: string; bytes: number }[] = [];
+  const files: ListedFile[] = [];
   await walk(root, "", files);
   return { root, kind: "folder", files };
 }
@@ -31,19 +39,39 @@ export function localPath(source: string): string {
   return source.startsWith("file:") ? fileURLToPath(source) : resolve(source);
 }
 
-async function walk(
-  root: string,
-  below: string,
-  files: { path: string; bytes: number }[],
-): Promise<void> {
+/** The inode as well: what a link leads to may be as old and as large as what it led to before. */
+function tagOf({ ino, mtimeMs }: Stats): string {
+  return `${ino}-${mtimeMs}`;
+}
+
+/** A small text file below a source's root. Throws what Node throws, and where it is too large. */
+export async function readTextFile(root: string, path: string, bytesMax: number): Promise<string> {
+  const file = path === "" ? root : join(root, path);
+  const { size } = await stat(file);
+  if (size > bytesMax) throw new Error(`${path} has ${size} bytes; at most ${bytesMax} are read`);
+  return readFile(file, "utf8");
+}
+
+async function walk(root: string, below: string, files: ListedFile[]): Promise<void> {
   for (const name of (await readdir(join(root, below))).sort()) {
     // Dot files are never models; a mounted ConfigMap keeps its old copies in them.
     if (name.startsWith(".") || files.length >= filesMax) continue;
     const path = below === "" ? name : `${below}/${name}`;
-    const entry = await stat(join(root, path));
-    if (entry.isFile()) files.push({ path, bytes: entry.size });
+    const entry = await statNow(join(root, path));
+    // It went between the listing and now, or leads nowhere yet.
+    if (entry === undefined) continue;
+    if (entry.isFile()) files.push({ path, bytes: entry.size, tag: tagOf(entry) });
     else if (entry.isDirectory() && path.split("/").length < depthMax) {
       await walk(root, path, files);
     }
+  }
+}
+
+async function statNow(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { serveHelp } from "../../src/config/help.ts";
-import { editDistance, parseServe, UsageError } from "../../src/config/parse.ts";
+import { parseServe, UsageError } from "../../src/config/parse.ts";
 import { settings } from "../../src/config/settings.ts";
+import { editDistance } from "../../src/domain/text.ts";
 
 function problems(argv: readonly string[], env = {}): readonly string[] {
   try {

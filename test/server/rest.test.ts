@@ -59,7 +59,7 @@ for (const [name, send] of [
       const metadata = (await get("/v2")).json();
       expect(metadata).toMatchObject({
         name: "thaw",
-        extensions: ["binary_tensor_data", "parameters", "statistics"],
+        extensions: ["model_configuration", "binary_tensor_data", "parameters", "statistics"],
       });
       expect((await get("/v2/models")).json().models).toContain("iris");
     });

@@ -67,6 +67,7 @@ export async function serveTabular(models: Readonly<Record<string, TabularModel>
   const { http1 } = createHttpEdge({
     admission: new AdmissionGate({ entriesMax: 100, bytesMax: 2 ** 26 }),
     clock: systemClock,
+    control: undefined,
     dataplane: new ServingDataplane({ clock: systemClock, models: repository, batcher }),
     events: { type: "t", source: undefined, merge: false },
     health: { live: () => true, ready: () => true, onChange: () => () => {} },

@@ -47,7 +47,10 @@ export function decoded<T>(message: string, decode: () => T): T {
 }
 
 /** Calls `field` with each tag; what it does not take (returns false) is skipped. */
-function eachField(bytes: Uint8Array, field: (tag: number, reader: ProtoReader) => boolean): void {
+export function eachField(
+  bytes: Uint8Array,
+  field: (tag: number, reader: ProtoReader) => boolean,
+): void {
   const reader = new ProtoReader(bytes);
   while (!reader.done) {
     const tag = reader.tag();

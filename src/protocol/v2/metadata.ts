@@ -9,8 +9,8 @@ import type { TensorSpec } from "../../domain/tensor.ts";
 /** Metadata of V2 (Open Inference Protocol, "Server Metadata" and "Model Metadata"). */
 
 export const serverName = "thaw";
-/** Only what is on. */
-export const serverExtensions = ["binary_tensor_data", "parameters", "statistics"] as const;
+const extensions = ["model_configuration", "binary_tensor_data", "parameters", "statistics"];
+const repositoryExtensions = ["model_repository", "model_repository(unload_dependents)"];
 
 export interface ServerMetadata {
   readonly name: string;
@@ -18,8 +18,10 @@ export interface ServerMetadata {
   readonly extensions: readonly string[];
 }
 
-export function serverMetadata(version: string): ServerMetadata {
-  return { name: serverName, version, extensions: serverExtensions };
+/** Only what is on. */
+export function serverMetadata(version: string, repository: boolean): ServerMetadata {
+  const on = repository ? [...repositoryExtensions, ...extensions] : extensions;
+  return { name: serverName, version, extensions: on };
 }
 
 export interface ModelMetadataMessage {

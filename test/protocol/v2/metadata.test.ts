@@ -7,10 +7,11 @@ import {
 } from "../../../src/protocol/v2/metadata.ts";
 
 it("tells the server's name, its version, and the extensions that are on", () => {
-  expect(serverMetadata("1.2.3")).toEqual({
+  expect(serverMetadata("1.2.3", true).extensions).toContain("model_repository");
+  expect(serverMetadata("1.2.3", false)).toEqual({
     name: "thaw",
     version: "1.2.3",
-    extensions: ["binary_tensor_data", "parameters", "statistics"],
+    extensions: ["model_configuration", "binary_tensor_data", "parameters", "statistics"],
   });
 });
 

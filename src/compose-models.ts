@@ -1,0 +1,104 @@
+import type { Settings } from "./config/settings.ts";
+import { systemClock } from "./domain/clock.ts";
+import { budgetReservedBytes, budgetShare, budgetShareMin } from "./domain/limits.ts";
+import type { Log, RepositoryControl } from "./domain/ports.ts";
+import { Catalog } from "./models/catalog.ts";
+import { Control } from "./models/control.ts";
+import { Refresher } from "./models/refresher.ts";
+import { LoadError, type Repository } from "./models/repository.ts";
+import { parseSource } from "./models/sources.ts";
+import { listFiles, localPath, readTextFile } from "./storage/file.ts";
+import { limitBytes } from "./telemetry/memory.ts";
+
+/** The control plane's part of the object graph: what is to be served, and its changes. */
+export interface Supply {
+  /** Resolves when what has to be ready before the port opens is. Rejects with LoadError. */
+  start(sources: readonly string[]): Promise<void>;
+  /** Files are looked at from now on, where that is wanted. */
+  follow(): void;
+  /** `undefined` where it is switched off. */
+  readonly control: RepositoryControl | undefined;
+}
+
+export function composeSupply(repository: Repository, settings: Settings, log: Log): Supply {
+  const { repository: uri, load, preload, repositoryApi } = settings;
+  // Every model of a repository has a name of its own.
+  const modelName = uri === undefined ? settings.modelName : undefined;
+  const catalog = new Catalog({ list: listFiles, readText: readTextFile, log });
+  let refresher: Refresher | undefined;
+  let watched: readonly string[] = [];
+  const stage = async (...parts: Parameters<typeof import("./storage/stage.ts")["stageFiles"]>) =>
+    (await import("./storage/stage.ts")).stageFiles(...parts);
+  const control =
+    repositoryApi === "off"
+      ? undefined
+      : new Control({
+          repository,
+          catalog,
+          uri,
+          stage: repositoryApi === "files" ? stage : undefined,
+        });
+  return {
+    control,
+    start: async (sources) => {
+      // A repository may be all that there is, and be empty.
+      const none = sources.length === 0 && uri !== undefined;
+      const named = none ? [] : await catalog.named(sources, modelName);
+      refresher = new Refresher({
+        catalog,
+        repository,
+        clock: systemClock,
+        log,
+        uri,
+        sources,
+        fallbackName: modelName,
+        load,
+        preload,
+      });
+      for (const plan of named) {
+        refresher.note(plan);
+        repository.apply(plan, "loaded", true);
+      }
+      await refresher.start();
+      const eager = load === "eager" ? repository.names() : refresher.awaited;
+      watched = [
+        ...sources.map((text) => parseSource(text).uri),
+        ...(uri === undefined ? [] : [uri]),
+      ];
+      await Promise.all([
+        ...named.map(({ name }) => repository.whenReady(name)),
+        ...eager.map((name) => tolerated(repository.whenReady(name))),
+      ]);
+    },
+    follow: () => {
+      if (refresher === undefined) return;
+      if (settings.watch) void watchAll(watched, refresher, log);
+      if (settings.pollMs !== undefined) refresher.poll(settings.pollMs);
+    },
+  };
+}
+
+/** Models of a repository that fail say so themselves; the others are served. */
+async function tolerated(ready: Promise<void>): Promise<void> {
+  try {
+    await ready;
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+  }
+}
+
+async function watchAll(uris: readonly string[], refresher: Refresher, log: Log): Promise<void> {
+  const { watchFolder } = await import("./storage/watch.ts");
+  for (const uri of uris) {
+    const failed = (error: Error) => log.write("warn", "cannot watch; see --poll", { uri, error });
+    watchFolder(localPath(uri), () => refresher.poke(), failed);
+  }
+}
+
+/** What models may weigh together: as it was set, else by the container's limit. */
+export function budgetOf({ memoryBudgetBytes }: Settings): number | undefined {
+  if (memoryBudgetBytes !== undefined) return memoryBudgetBytes;
+  const limit = limitBytes();
+  if (limit === 0) return undefined;
+  return Math.floor(Math.max(limit * budgetShare - budgetReservedBytes, limit * budgetShareMin));
+}
