@@ -103,8 +103,8 @@ export const configBytesMax = MiB;
 export const modelBytesFactor = 1.2;
 export const sessionBytesMin = 256 * KiB;
 /** A measured growth beyond so many times the estimate was not the model's. */
-export const growthFactorMax = 16;
-export const growthBytesSlack = 32 * MiB;
+export const growthFactorMax = 8;
+export const growthBytesSlack = 2 * MiB;
 /** Memory that stays behind after unloads, before fresh workers are worth their loads. */
 export const recycleBytesMin = 64 * MiB;
 export const recycleIntervalMs = 60_000;

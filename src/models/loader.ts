@@ -149,14 +149,16 @@ export class Loader {
     if (!order.wanted()) return resolve({ kind: "unwanted" });
     if (refused !== undefined) return resolve(refused);
     const before = this.#ports.residentBytes();
-    if (this.#baseBytes === 0) this.#baseBytes = before;
+    // With the first load much else grows that stays.
+    const first = this.#baseBytes === 0;
+    if (first) this.#baseBytes = before;
     const unloads = this.#unloads;
     const result = await this.#execute(order);
     resolve(result);
     if (result.kind !== "loaded") return;
     const { resident } = result;
     await this.#ports.executor.filled(resident.model.generation);
-    if (this.#unloads === unloads && order.known === undefined) {
+    if (!first && this.#unloads === unloads && order.known === undefined) {
       this.#weigh(resident, this.#ports.residentBytes() - before);
     }
     await this.trim();
@@ -200,7 +202,10 @@ export class Loader {
 
   /** What a model will weigh, as far as one can know before it is loaded. */
   #estimate({ plan, known }: LoadOrder): number {
-    if (known !== undefined) return known.bytes;
+    return known?.bytes ?? this.#fromFile(plan);
+  }
+
+  #fromFile(plan: PlannedVersion): number {
     return Math.ceil(plan.bytes * modelBytesFactor + sessionBytesMin) * this.#slotsFor(plan);
   }
 
@@ -219,7 +224,7 @@ export class Loader {
   async #makeRoom(order: LoadOrder): Promise<LoadResult | undefined> {
     const { budgetBytes, clock } = this.#ports;
     if (budgetBytes === undefined) return undefined;
-    const bytes = this.#estimate(order);
+    let bytes = this.#estimate(order);
     const untilMs = clock.nowMs() + roomWaitMsMax;
     while (order.wanted()) {
       const room = roomFor(bytes, budgetBytes, this.residents, order.kept);
@@ -229,6 +234,11 @@ export class Loader {
           await Promise.all(room.victims.map((victim) => this.#evict(victim)));
           break;
         case "never":
+          // It was weighed with what grew beside it. Its file fits, so it has room for itself alone.
+          if (bytes > room.availableBytes && this.#fromFile(order.plan) <= room.availableBytes) {
+            bytes = room.availableBytes;
+            break;
+          }
           return refusal(tooLarge(bytes, budgetBytes, room.availableBytes), false);
         case "busy":
           if (clock.nowMs() >= untilMs) {
