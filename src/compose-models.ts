@@ -1,6 +1,6 @@
 import type { Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
-import { budgetReservedBytes, budgetShare, budgetShareMin } from "./domain/limits.ts";
+import { budgetReservedBytes, budgetShare, budgetShareMin, watchPollMs } from "./domain/limits.ts";
 import type { Log, RepositoryControl } from "./domain/ports.ts";
 import { Catalog } from "./models/catalog.ts";
 import { Control } from "./models/control.ts";
@@ -73,7 +73,9 @@ export function composeSupply(repository: Repository, settings: Settings, log: L
     follow: () => {
       if (refresher === undefined) return;
       if (settings.watch) void watchAll(watched, refresher, log);
-      if (settings.pollMs !== undefined) refresher.poll(settings.pollMs);
+      // What happens in a folder that has just been made is not always told.
+      const pollMs = settings.pollMs ?? (settings.watch ? watchPollMs : undefined);
+      if (pollMs !== undefined) refresher.poll(pollMs);
     },
   };
 }

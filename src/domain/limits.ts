@@ -94,6 +94,7 @@ export const loadMsMax = 600_000;
 export const roomWaitMsMax = 5_000;
 /** Files that change count when they have been the same for so long. */
 export const watchSettleMs = 500;
+export const watchPollMs = 10_000;
 export const pollMsMin = 1_000;
 export const pollMsMax = 24 * 3_600_000;
 export const repositoryModelsMax = 10_000;

@@ -234,7 +234,7 @@ export class Loader {
           await Promise.all(room.victims.map((victim) => this.#evict(victim)));
           break;
         case "never":
-          // It was weighed with what grew beside it. Its file fits, so it has room for itself alone.
+          // It was weighed with what grew beside it. Its file fits, so it is let in alone.
           if (bytes > room.availableBytes && this.#fromFile(order.plan) <= room.availableBytes) {
             bytes = room.availableBytes;
             break;

@@ -195,9 +195,8 @@ export class Repository implements Models {
       if (state.kind !== "ready" || state.resident.phase === "leaving") continue;
       const { model } = state.resident;
       if (model.verdict.kind !== "pending") continue;
-      const lease = state.resident.lease();
+      // Where it is unloaded before that, nobody needs the verdict.
       model.verdict = await this.#ports.executor.judge(model.generation);
-      lease.release();
       const { name, version } = model;
       this.#ports.log.write("info", "model judged", { model: name, version, ...model.verdict });
     }

@@ -183,6 +183,7 @@ export class PiscinaExecutor implements Executor {
   /** Brings a generation into a slot, with patience for workers that are lost on the way. */
   async #fill(slot: Slot, plan: LoadPlan): Promise<void> {
     let reason = "";
+    const holds = ({ generations }: Slot) => generations.has(plan.generation);
     for (let attempt = 0; attempt < refillAttemptsMax; attempt += 1) {
       if (this.#closing.signal.aborted || !this.#plans.has(plan.generation)) return;
       if (slot.generations.has(plan.generation) || this.#heldEnough(slot, plan)) return;
@@ -193,6 +194,8 @@ export class PiscinaExecutor implements Executor {
         return;
       }
       reason = outcome.reason;
+      // Its file has changed: another slot may hold what it was, and a load takes over from that.
+      if (outcome.passing !== true && this.#slots.some(holds)) return;
       await pause(refillBackoffMs * 2 ** attempt, this.#closing.signal);
     }
     this.#options.onRefillFailed(plan.generation, reason);
