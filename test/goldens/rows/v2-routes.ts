@@ -117,11 +117,19 @@ export const v2Routes: Chapter = {
     {
       kind: "rest",
       title: "the model's configuration",
-      follows: "thaw",
-      why: "not offered yet",
+      follows: "Triton",
       send: { path: "/v2/models/iris/config" },
-      status: 404,
-      body: { error: "Not Found" },
+      status: 200,
+      body: {
+        partOf: {
+          name: "iris",
+          platform: "onnxruntime_onnx",
+          backend: "onnxruntime",
+          max_batch_size: 0,
+          version_policy: { all: {} },
+          default_model_filename: "model.onnx",
+        },
+      },
     },
     {
       kind: "rest",
@@ -129,7 +137,11 @@ export const v2Routes: Chapter = {
       follows: "Triton",
       send: { path: "/v2" },
       status: 200,
-      body: { partOf: { extensions: ["binary_tensor_data", "parameters", "statistics"] } },
+      body: {
+        partOf: {
+          extensions: ["model_configuration", "binary_tensor_data", "parameters", "statistics"],
+        },
+      },
     },
     {
       kind: "rest",
