@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { programVersion, protoFolder, workerFile } from "./config/program.ts";
 import type { ServeConfig, Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
@@ -20,12 +21,14 @@ import {
   workerHeapMiBMax,
 } from "./domain/limits.ts";
 import type { Log, Metrics } from "./domain/ports.ts";
+import { shownUri } from "./domain/redact.ts";
+import type { Storage } from "./domain/storage.ts";
 import type { GrpcEdge } from "./grpc/server.ts";
 import type { GrpcPorts } from "./grpc/service.ts";
 import type { HttpEdge } from "./http/server.ts";
 import { ServerHealth } from "./models/health.ts";
 import { Repository } from "./models/repository.ts";
-import { planAll } from "./models/sources.ts";
+import { type ListSource, planAll } from "./models/sources.ts";
 import type { Port } from "./net/port.ts";
 import type { Streams } from "./net/streams.ts";
 import { PiscinaExecutor } from "./runtime/executor.ts";
@@ -34,9 +37,10 @@ import { Batcher } from "./serving/batcher.ts";
 import { ServingDataplane } from "./serving/dataplane.ts";
 import { type Pressure, pressureOf } from "./serving/pressure.ts";
 import type { Stoppable } from "./shutdown.ts";
-import { listFiles } from "./storage/file.ts";
+import { Sources } from "./storage/storage.ts";
 import { limitBytes, residentBytes } from "./telemetry/memory.ts";
 import type { MetricSources } from "./telemetry/metrics.ts";
+import { progressLog } from "./telemetry/progress.ts";
 
 /** The server's object graph. The only file that sees every layer. */
 export interface Server extends Stoppable {
@@ -67,6 +71,8 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
   const batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const { statistics } = batcher;
+  const { cacheFolder, cacheBytesMax, offline } = settings;
+  const storage = new Sources({ env: process.env, cacheFolder, cacheBytesMax, offline, log });
   const phasesMs = new Map<string, number>();
   const metrics = lazyMetrics({
     admission,
@@ -91,9 +97,10 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     health,
     admission,
     executor,
+    storage,
     edges: undefined,
     start: async (sources) => {
-      const plans = await planAll(sources, settings.modelName, listFiles);
+      const plans = await planAll(sources, settings.modelName, listWith(storage, log));
       const loads = Promise.all(plans.map((plan) => repository.load(plan)));
       // What follows is done while the worker boots and loads.
       await import("./runtime/ort.ts");
@@ -119,6 +126,24 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     },
   };
   return server;
+}
+
+/** How the control plane lists sources, and gets those that are elsewhere. */
+function listWith(storage: Storage, log: Log): ListSource {
+  return async (uri) => {
+    const shown = shownUri(uri);
+    const onProgress = progressLog(shown, log, systemClock);
+    const source = await storage.resolve(uri, { onProgress });
+    const { kind, files, localRoot } = source;
+    const [file] = files;
+    if (localRoot !== undefined) {
+      if (kind === "folder") return { root: localRoot, kind, files };
+      return { root: join(localRoot, file?.path ?? ""), kind, files: [{ path: "", bytes: 0 }] };
+    }
+    const fetch = async (paths: readonly string[]) =>
+      (await storage.fetch(source, paths, { onProgress })).folder;
+    return { root: shown.replace(/\.(tar|tar\.gz|tgz|zip)$/i, ""), kind, files, fetch };
+  };
 }
 
 /** What makes the page is imported when somebody first asks for it. */

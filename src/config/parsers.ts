@@ -32,6 +32,12 @@ export function oneOf<T extends string>(choices: readonly T[]): Parser<T> {
   };
 }
 
+/** `true` or `false`, `1` or `0`, in any case. */
+export const boolean: Parser<boolean> = (given) => {
+  if (/^(true|1)$/i.test(given)) return yes(true);
+  return /^(false|0)$/i.test(given) ? yes(false) : no("true or false");
+};
+
 const durationUnits: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1_000,

@@ -1,6 +1,8 @@
-import { GiB, KiB, requestBytesMax } from "../domain/limits.ts";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cacheBytesMax, GiB, KiB, MiB, requestBytesMax, TiB } from "../domain/limits.ts";
 import { modelNameProblem } from "../domain/model.ts";
-import { duration, integer, oneOf, type Parser, size, text } from "./parsers.ts";
+import { boolean, duration, integer, oneOf, type Parser, size, text } from "./parsers.ts";
 
 /** One setting: everything that the parser, the help and the settings page say of it. */
 export interface Setting<T> {
@@ -14,7 +16,7 @@ export interface Setting<T> {
   /** How the fallback reads in the help, where it is not the value itself. */
   readonly fallbackText?: string;
   readonly summary: string;
-  readonly group: "Serving" | "Limits" | "Logs" | "KServe";
+  readonly group: "Serving" | "Storage" | "Limits" | "Logs" | "KServe";
 }
 
 function setting<T>(row: Setting<T>): Setting<T> {
@@ -93,6 +95,35 @@ export const settings = {
     fallbackText: "5s; 0 under Knative",
     summary: "how long to go on serving after SIGTERM, until load balancers have noticed",
     group: "Serving",
+  }),
+  cacheFolder: setting({
+    flags: ["--cache-dir"],
+    env: ["THAW_CACHE_DIR"],
+    placeholder: "FOLDER",
+    parse: text,
+    fallback: join(tmpdir(), "thaw"),
+    fallbackText: "$TMPDIR/thaw",
+    summary: "folder for what is pulled; several servers may share it",
+    group: "Storage",
+  }),
+  cacheBytesMax: setting({
+    flags: ["--cache-size"],
+    env: ["THAW_CACHE_SIZE"],
+    placeholder: "SIZE",
+    parse: size(MiB, TiB),
+    fallback: cacheBytesMax,
+    fallbackText: "32GiB",
+    summary: "what the cache may grow to; what is in use is never removed",
+    group: "Storage",
+  }),
+  offline: setting({
+    flags: ["--offline"],
+    env: ["THAW_OFFLINE", "HF_HUB_OFFLINE"],
+    placeholder: "BOOLEAN",
+    parse: boolean,
+    fallback: false,
+    summary: "true: ask no store, serve what the cache has",
+    group: "Storage",
   }),
   requestBytesMax: setting({
     flags: ["--max-request-size"],

@@ -1,5 +1,7 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { modelNameProblem, parseModelName } from "../domain/model.ts";
+import { shownUri } from "../domain/redact.ts";
+import { StorageError } from "../domain/storage.ts";
 import type { SourceFile, VersionFile } from "./layout.ts";
 import { below, chooseVersions, defaultName, LayoutError, modelFolders } from "./layout.ts";
 import { LoadError, type PlannedVersion } from "./repository.ts";
@@ -23,6 +25,8 @@ export interface FoundSource {
   readonly root: string;
   readonly kind: "file" | "folder";
   readonly files: readonly SourceFile[];
+  /** Brings files of a source that is elsewhere; resolves with the folder that they are in. */
+  readonly fetch?: (paths: readonly string[]) => Promise<string>;
 }
 
 export type ListSource = (uri: string) => Promise<FoundSource>;
@@ -66,10 +70,33 @@ export async function planSource(
 ): Promise<PlannedVersion[]> {
   const found = await listed(source.uri, list);
   const name = source.name ?? fallbackName ?? defaultName(found.root);
-  const versions =
-    found.kind === "file" ? [{ version: 1, path: "" }] : chosen(source.uri, found.files);
-  return planned(name, found.root, versions);
+  const versions = found.kind === "file" ? loneFile(found) : chosen(source.uri, found.files);
+  return planned(name, await brought(source.uri, found, versions), versions);
 }
+
+/** A lone file that is here is the root itself; one that is elsewhere has its own name. */
+function loneFile({ files }: FoundSource): VersionFile[] {
+  return [{ version: 1, path: files[0]?.path ?? "" }];
+}
+
+/** The folder of the chosen files and of what may belong to them: all that is beside them. */
+async function brought(
+  uri: string,
+  { root, files, fetch }: FoundSource,
+  versions: readonly VersionFile[],
+): Promise<string> {
+  if (fetch === undefined) return root;
+  const folders = new Set(versions.map(({ path }) => dirname(path)));
+  const models = new Set(versions.map(({ path }) => path));
+  const wanted = files
+    .map(({ path }) => path)
+    .filter((path) => models.has(path) || (folders.has(dirname(path)) && !neverNeeded.test(path)));
+  return readable(uri, () => fetch(wanted));
+}
+
+/** What repositories hold beside an ONNX file and no graph refers to. */
+const neverNeeded =
+  /(^|\/)\.|\.(onnx|md|txt|safetensors|h5|msgpack|ot|tflite|gguf|pt|pth|png|jpe?g|py|ya?ml)$/i;
 
 /** Every model folder below `uri` as a named model of its folder's name. */
 export async function planFolder(uri: string, list: ListSource): Promise<PlannedVersion[]> {
@@ -81,10 +108,16 @@ export async function planFolder(uri: string, list: ListSource): Promise<Planned
 }
 
 async function listed(uri: string, list: ListSource): Promise<FoundSource> {
+  return readable(uri, () => list(uri));
+}
+
+async function readable<T>(uri: string, task: () => Promise<T>): Promise<T> {
   try {
-    return await list(uri);
+    return await task();
   } catch (error) {
-    throw new LoadError(`source '${uri}' cannot be read: ${reasonOf(error)}`, { cause: error });
+    if (error instanceof StorageError) throw new LoadError(error.message, { cause: error });
+    const shown = shownUri(uri);
+    throw new LoadError(`source '${shown}' cannot be read: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -100,7 +133,7 @@ function chosen(uri: string, files: readonly SourceFile[]): VersionFile[] {
     return chooseVersions(files);
   } catch (error) {
     if (!(error instanceof LayoutError)) throw error;
-    throw new LoadError(`source '${uri}' cannot be served: ${error.message}`);
+    throw new LoadError(`source '${shownUri(uri)}' cannot be served: ${error.message}`);
   }
 }
 
