@@ -53,7 +53,7 @@ export class PulledSources {
   }
 
   async resolve(uri: ModelUri, shown: string, options: PullOptions): Promise<StoredSource> {
-    const remote = await openRemote(uri, this.#options.env);
+    const remote = await openRemote(uri, this.#options);
     try {
       const { listing, stale } = await this.#list(remote, shown, options);
       const [file] = listing.files;
@@ -108,7 +108,7 @@ export class PulledSources {
     if (resolution === undefined) throw new Error("a source of another storage. This is a bug.");
     let { listing } = resolution;
     for (let restart = 0; ; restart += 1) {
-      const remote = await openRemote(resolution.uri, this.#options.env);
+      const remote = await openRemote(resolution.uri, this.#options);
       try {
         return await this.#snapshot(remote, chosen(listing, paths), options);
       } catch (thrown) {
@@ -137,7 +137,9 @@ export class PulledSources {
       throw new StorageError("unavailable", "it is not in the cache, and --offline is set");
     const wanted = this.#wanted(signal);
     try {
-      const listing = await new Retries(realPace).run(wanted, () => remote.list(wanted));
+      const listing = await new Retries(this.#options.pace ?? realPace).run(wanted, () =>
+        remote.list(wanted),
+      );
       refuseUnsafe(listing);
       if (listing.warning !== undefined) log.write("warn", listing.warning, { source: shown });
       await this.#cache.note(key, listing);
@@ -251,7 +253,7 @@ export class PulledSources {
     const meter = new ProgressMeter({ files: files.length, bytes }, onProgress);
     const context: PullContext = {
       remote,
-      retries: new Retries(realPace),
+      retries: new Retries(this.#options.pace ?? realPace),
       gate: this.#gate,
       signal: either,
       onBytes: (more) => meter.add(more),

@@ -1,12 +1,15 @@
+import type { StorageOptions } from "./options.ts";
 import type { Remote } from "./remote.ts";
-import type { Environment } from "./storage-config.ts";
 import { Transport } from "./transport.ts";
 import { authorities } from "./trust.ts";
 import type { ModelUri } from "./uri.ts";
 
 /** The adapter of a URI's scheme, imported with what it needs. */
-export async function openRemote(uri: ModelUri, env: Environment): Promise<Remote> {
-  const transport = new Transport({ env, ca: authorities(env) });
+export async function openRemote(
+  uri: ModelUri,
+  { env, idleMsMax }: Pick<StorageOptions, "env" | "idleMsMax">,
+): Promise<Remote> {
+  const transport = new Transport({ env, ca: authorities(env), idleMsMax });
   switch (uri.scheme) {
     case "http":
       return (await import("./http.ts")).httpRemote(uri, transport);

@@ -36,6 +36,7 @@ export interface TransportOptions {
   /** PEM texts of further authorities; `only` instead of the usual ones. */
   readonly ca?: readonly string[] | undefined;
   readonly verify?: boolean | undefined;
+  readonly idleMsMax?: number | undefined;
 }
 
 const proxyNames = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
@@ -90,7 +91,8 @@ export class Transport {
   }
 
   #exchange(ask: Ask, signal: AbortSignal): Promise<Answer> {
-    const { url, headers = {}, method = "GET", body, idleMsMax = pullIdleMsMax } = ask;
+    const { url, headers = {}, method = "GET", body } = ask;
+    const idleMsMax = ask.idleMsMax ?? this.#options.idleMsMax ?? pullIdleMsMax;
     const options: RequestOptions = {
       method,
       headers: { "accept-encoding": "identity", "user-agent": "thaw", ...headers },
