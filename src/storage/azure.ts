@@ -4,7 +4,7 @@ import { StorageError } from "../domain/storage.ts";
 import { checkHost } from "./address.ts";
 import type { Checksum } from "./checksum.ts";
 import { relativePath } from "./contain.ts";
-import { Pages, prefixListing, type StoredObject } from "./prefix.ts";
+import { findAt, Pages, type StoredObject } from "./prefix.ts";
 import type { Opened, Remote } from "./remote.ts";
 import { storageErrorOf } from "./retry.ts";
 import { statusError, type Transport } from "./transport.ts";
@@ -23,13 +23,9 @@ export async function azureRemote(
   return {
     identity: `azure:${url.origin}${url.pathname}/${key}`,
     list: (signal) =>
-      asStorage(url.host, async () => {
-        const prefix = key === "" ? "" : `${key}/`;
-        const [below, exact] = await Promise.all([
-          listBelow(container, prefix, signal),
-          key === "" ? undefined : properties(container, key, signal),
-        ]);
-        return prefixListing(key, below, exact);
+      findAt(key, {
+        below: (prefix) => asStorage(url.host, () => listBelow(container, prefix, signal)),
+        at: (name) => asStorage(url.host, () => properties(container, name, signal)),
       }),
     open: (file, range, signal) =>
       asStorage(url.host, async () => {

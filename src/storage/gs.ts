@@ -4,7 +4,7 @@ import { StorageError } from "../domain/storage.ts";
 import { fromBase64 } from "./checksum.ts";
 import { relativePath, urlSegment } from "./contain.ts";
 import { opened, rangeHeader } from "./http.ts";
-import { Pages, prefixListing, type StoredObject } from "./prefix.ts";
+import { findAt, Pages, type StoredObject } from "./prefix.ts";
 import type { Remote } from "./remote.ts";
 import type { Environment } from "./storage-config.ts";
 import { Renewed } from "./token.ts";
@@ -24,14 +24,11 @@ export function gsRemote(
   const objects = `/storage/v1/b/${urlSegment(bucket)}/o`;
   return {
     identity: `gs:${origin}/${bucket}/${key}`,
-    list: async (signal) => {
-      const prefix = key === "" ? "" : `${key}/`;
-      const [below, exact] = await Promise.all([
-        listBelow(client, objects, { prefix, signal }),
-        key === "" ? undefined : object(client, objects, { key, signal }),
-      ]);
-      return prefixListing(key, below, exact);
-    },
+    list: (signal) =>
+      findAt(key, {
+        below: (prefix) => listBelow(client, objects, { prefix, signal }),
+        at: (name) => object(client, objects, { key: name, signal }),
+      }),
     open: async (file, range, signal) => {
       const path = `${objects}/${urlSegment(relativePath(file.key))}`;
       const query = { alt: "media", generation: file.version };

@@ -8,6 +8,30 @@ export interface StoredObject extends Omit<RemoteFile, "path" | "key"> {
   readonly key: string;
 }
 
+/** How a store is asked for what is below a key, and at it. */
+export interface Lookups {
+  readonly below: (prefix: string) => Promise<readonly StoredObject[]>;
+  readonly at: (key: string) => Promise<StoredObject | undefined>;
+}
+
+/**
+ * What `key` means in a store, by both questions at once. Who may read an object may have no right
+ * to list; then there is that object.
+ */
+export async function findAt(key: string, { below, at }: Lookups): Promise<RemoteListing> {
+  if (key === "") return prefixListing(key, await below(""), undefined);
+  const [listed, exact] = await Promise.allSettled([below(`${key}/`), at(key)]);
+  const one = exact.status === "fulfilled" ? exact.value : undefined;
+  if (listed.status === "rejected") {
+    const { reason } = listed;
+    const noRight = reason instanceof StorageError && reason.kind === "forbidden";
+    if (noRight && one !== undefined) return prefixListing(key, [], one);
+    throw reason;
+  }
+  if (exact.status === "rejected") throw exact.reason;
+  return prefixListing(key, listed.value, one);
+}
+
 /**
  * A key names a folder if there are objects below it, else a file if there is one of just that
  * name: `model` is never `model2/…`. Markers of folders are skipped, empty files are not.

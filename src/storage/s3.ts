@@ -3,7 +3,7 @@ import { StorageError } from "../domain/storage.ts";
 import { type Algorithm, type Checksum, fromBase64 } from "./checksum.ts";
 import { relativePath, urlPath } from "./contain.ts";
 import { lengthOf, opened, rangeHeader } from "./http.ts";
-import { Pages, prefixListing, type StoredObject } from "./prefix.ts";
+import { findAt, Pages, type StoredObject } from "./prefix.ts";
 import type { Remote, RemoteFile } from "./remote.ts";
 import { type S3Keys, s3Keys } from "./s3-credentials.ts";
 import { parseS3Page } from "./s3-list.ts";
@@ -24,14 +24,11 @@ export function s3Remote(uri: S3Uri, plain: Transport): Remote {
   const { bucket, key } = uri;
   return {
     identity: `s3:${place.origin ?? "aws"}/${bucket}/${key}`,
-    list: async (signal) => {
-      const prefix = key === "" ? "" : `${key}/`;
-      const [below, exact] = await Promise.all([
-        listBelow(client, prefix, signal),
-        key === "" ? undefined : head(client, key, signal),
-      ]);
-      return prefixListing(key, below, exact);
-    },
+    list: (signal) =>
+      findAt(key, {
+        below: (prefix) => listBelow(client, prefix, signal),
+        at: (name) => head(client, name, signal),
+      }),
     open: async (file, range, signal) => {
       const headers = {
         "if-match": file.version,

@@ -9,9 +9,11 @@ export class Renewed<T> {
   }
 
   async get(): Promise<T> {
-    const current = await this.#current;
+    const held = this.#current;
+    const current = await held;
     if (current !== undefined && Date.now() < current.staleMs) return current.value;
-    this.#current = this.#made();
+    // Somebody else may have begun a renewal while this one waited.
+    if (this.#current === held || this.#current === undefined) this.#current = this.#made();
     return (await this.#current).value;
   }
 

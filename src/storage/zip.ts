@@ -56,11 +56,18 @@ function next(zip: ZipFile): Promise<Entry | undefined> {
     };
     const onError = (error: unknown) => {
       done();
-      reject(error);
+      reject(nameError(error));
     };
     zip.on("entry", onEntry).on("end", onEnd).on("error", onError);
     zip.readEntry();
   });
+}
+
+/** The parser judges names too, before they are seen here. */
+function nameError(error: unknown): unknown {
+  const message = error instanceof Error ? error.message : "";
+  if (!/^(invalid relative path|absolute path|invalid characters)/.test(message)) return error;
+  return new StorageError("unsafe-path", `a name in the archive is refused: ${clip(message)}`);
 }
 
 function body(zip: ZipFile, entry: Entry): Promise<Readable> {

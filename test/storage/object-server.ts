@@ -23,6 +23,12 @@ export type Fault =
   | { readonly kind: "replaced" }
   | { readonly kind: "redirect"; readonly to: string };
 
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly region?: string;
+}
+
 export interface Seen {
   readonly method: string;
   readonly url: string;
@@ -37,7 +43,7 @@ export class ObjectServer {
   /** Asked for each request, with the number of those for content before it. */
   fault: (request: Seen, contents: number) => Fault | undefined = () => undefined;
   /** Refuses a request with a status and a code, before anything else. */
-  guard: (request: Seen) => { status: number; code: string } | undefined = () => undefined;
+  guard: (request: Seen) => Refusal | undefined = () => undefined;
   /** Routes of its own: token services. */
   route: (request: Seen, body: string) => unknown = () => undefined;
   pageSize = 1_000;
@@ -90,7 +96,11 @@ export class ObjectServer {
     const own = this.route(seen, body);
     if (own !== undefined) return json(response, own);
     const refused = this.guard(seen);
-    if (refused !== undefined) return error(response, refused.status, refused.code);
+    if (refused !== undefined) {
+      const { status, code, region } = refused;
+      const headers = region === undefined ? {} : { "x-amz-bucket-region": region };
+      return error(response, status, code, headers);
+    }
     if (target === undefined) return this.#list(url, response);
     const found = this.objects[target.bucket]?.[target.key];
     if (found === undefined) return error(response, 404, "NoSuchKey");
