@@ -59,7 +59,8 @@ export async function openBench(
   return { server, sources: again(), log, cacheFolder, again, close };
 }
 
-function environment(origin: string): Record<string, string> {
+/** What points every scheme at the fake, with secrets of ours. */
+export function environment(origin: string): Record<string, string> {
   return {
     AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
     AWS_SECRET_ACCESS_KEY: secrets.key,
