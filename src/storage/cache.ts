@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { StorageError } from "../domain/storage.ts";
 import { Owner } from "./owner.ts";
+import { cancelled } from "./retry.ts";
 
 /**
  * Folders of files on disk by a key that says all of their content. An entry is published by one
@@ -78,23 +79,32 @@ export class Cache {
   /**
    * The entry; if there is none, `write` puts its files into the folder that it is given. Calls for
    * one key share one `write`, and reject together when it fails. `bytes`: what it will take, 0 if
-   * nobody knows. Throws `no-space`.
+   * nobody knows. `signal` ends the waiting for another's write. Throws `no-space`, `cancelled`.
    */
   async fill(
     key: string,
     bytes: number,
     write: (folder: string) => Promise<void>,
+    signal?: AbortSignal,
   ): Promise<CacheEntry> {
     // A third try: an eviction may come between being written and being leased.
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const entry = await this.lease(key);
       if (entry !== undefined) return entry;
-      let filling = this.#filling.get(key);
-      if (filling === undefined) {
-        filling = this.#publish(key, bytes, write).finally(() => this.#filling.delete(key));
-        this.#filling.set(key, filling);
+      const other = this.#filling.get(key);
+      if (other !== undefined) {
+        // Who gives up a write gives it up for itself: those who wait begin again.
+        if (await isGivenUp(other, signal)) attempt -= 1;
+        continue;
       }
+      const filling = this.#publish(key, bytes, write).finally(() => this.#filling.delete(key));
+      this.#filling.set(key, filling);
       await filling;
+      const made = await this.lease(key);
+      if (made === undefined) continue;
+      // Now that it is held, others go if it was larger than was said.
+      await this.#makeRoom(0);
+      return made;
     }
     throw new StorageError(
       "no-space",
@@ -181,7 +191,6 @@ export class Cache {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-    await this.#makeRoom(0);
   }
 
   /** Where another process was faster, its entry is as good; one that is not whole is replaced. */
@@ -228,6 +237,26 @@ export class Cache {
       found.push({ key, bytes, usedMs: used?.mtimeMs ?? 0 });
     }
     return found;
+  }
+}
+
+/** Waits for a write; true if it was cancelled, rejects if it failed otherwise. */
+async function isGivenUp(filling: Promise<void>, signal?: AbortSignal): Promise<boolean> {
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<void>((resolve) => {
+    stop = () => void resolve();
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    await Promise.race([filling, aborted]);
+    if (signal?.aborted === true) throw cancelled();
+    return false;
+  } catch (error) {
+    const given = error instanceof StorageError && error.kind === "cancelled";
+    if (!given || signal?.aborted === true) throw error;
+    return true;
+  } finally {
+    signal?.removeEventListener("abort", stop);
   }
 }
 

@@ -224,9 +224,14 @@ export class PulledSources {
     const unpacked = unpackedPlace(file);
     const entry =
       unpacked === undefined
-        ? await this.#cache.fill(fileKey(context.remote, file), file.bytes ?? 0, async (folder) => {
-            await pullFile(context, file, below(folder, contentName));
-          })
+        ? await this.#cache.fill(
+            fileKey(context.remote, file),
+            file.bytes ?? 0,
+            async (folder) => {
+              await pullFile(context, file, below(folder, contentName));
+            },
+            context.signal,
+          )
         : await this.#unpackedEntry(unpacked);
     const from = below(entry.folder, unpacked?.path ?? contentName);
     // A second name of the same file costs no room; some file systems have no such thing.

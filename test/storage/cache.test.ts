@@ -78,6 +78,22 @@ describe("the cache", () => {
     await cache.close();
   });
 
+  it("serves what is larger than itself, while it is held", async () => {
+    const root = await folder();
+    const cache = new Cache({ folder: root, bytesMax: 5 });
+    let writes = 0;
+    const entry = await cache.fill(a, 10, async (to) => {
+      writes += 1;
+      await writing("0123456789")(to);
+    });
+    expect(await keysIn(root)).toEqual([a]);
+    await entry.release();
+    await (await cache.fill(b, 1, writing("0"))).release();
+    expect(await keysIn(root)).toEqual([b]);
+    expect(writes).toBe(1);
+    await cache.close();
+  });
+
   it("replaces an entry whose files are not as its manifest says", async () => {
     const root = await folder();
     const cache = new Cache({ folder: root, bytesMax: 1_000 });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -48,14 +49,17 @@ export class ObjectServer {
   route: (request: Seen, body: string) => unknown = () => undefined;
   pageSize = 1_000;
   readonly #server: Server;
+  readonly #scheme: string;
 
-  constructor(objects: Objects) {
+  constructor(objects: Objects, tls?: { readonly key: Buffer; readonly cert: Buffer }) {
     this.objects = objects;
-    this.#server = createServer((request, response) => {
+    const listener = (request: IncomingMessage, response: ServerResponse) => {
       this.#serve(request, response).catch((error: unknown) => {
         response.destroy(error instanceof Error ? error : undefined);
       });
-    });
+    };
+    this.#scheme = tls === undefined ? "http" : "https";
+    this.#server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
     this.#server.keepAliveTimeout = 1_000;
   }
 
@@ -70,7 +74,7 @@ export class ObjectServer {
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   get contents(): number {

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { crc32, gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterEach, describe, expect, it } from "vitest";
@@ -136,6 +137,23 @@ describe("a pull", () => {
     );
     expect(server.contents).toBe(1);
     await Promise.all(snapshots.map((snapshot) => snapshot.release()));
+  });
+
+  it("goes on for those who wait when who began it leaves", async () => {
+    bench = await openBench(store({ "m/a": "1" }));
+    const { sources, server } = bench;
+    const source = await sources.resolve("s3://bucket/m");
+    server.fault = () => ({ kind: "delay", ms: 50 });
+    const leaving = new AbortController();
+    const first = sources.fetch(source, ["a"], { signal: leaving.signal });
+    const second = sources.fetch(source, ["a"]);
+    const refused = expect(first).rejects.toMatchObject({ kind: "cancelled" });
+    while (server.contents === 0) await wait(1);
+    leaving.abort();
+    await refused;
+    const snapshot = await second;
+    expect(await readFile(join(snapshot.folder, "a"), "utf8")).toBe("1");
+    await snapshot.release();
   });
 
   it("says how far it is", async () => {
