@@ -84,9 +84,19 @@ async function pullInto(
   const parts = partsOf(bytes);
   const [first, ...others] = parts;
   if (first === undefined) throw new Error("a large file without parts. This is a bug.");
-  const whole = await pullPart(context, file, first, output);
+  // The others begin when the first answer has shown that the store sends parts.
+  const tasks: Promise<Pulled | undefined>[] = [];
+  const onRange = () => {
+    if (tasks.length > 0) return;
+    tasks.push(...others.map((part) => pullPart(context, file, part, { output })));
+    // Their failures are reported below, when the first part has ended.
+    for (const task of tasks) task.catch(() => undefined);
+  };
+  const begun = pullPart(context, file, first, { output, onRange });
+  await Promise.allSettled([begun]);
+  await allOrFirstFailure([begun, ...tasks]);
+  const whole = await begun;
   if (whole !== undefined) return whole;
-  await allOrFirstFailure(others.map((part) => pullPart(context, file, part, output)));
   const checksum = file.checksum ?? (await checksumAsked(context, file));
   return { bytes, checksum };
 }
@@ -139,12 +149,18 @@ async function writeWhole(
   return { bytes, checksum: file.checksum ?? opened.checksum };
 }
 
+interface PartTarget {
+  readonly output: FileHandle;
+  /** Called when an answer was what was asked for; its body is yet to come. */
+  readonly onRange?: () => void;
+}
+
 /** Resolves with the whole file where the store does not send parts. */
 function pullPart(
   context: PullContext,
   file: RemoteFile,
   part: ByteRange,
-  output: FileHandle,
+  { output, onRange }: PartTarget,
 ): Promise<Pulled | undefined> {
   const { remote, signal, gate, retries } = context;
   return retries.run(signal, () =>
@@ -156,6 +172,7 @@ function pullPart(
         throw new StorageError("corrupt", `a part was asked for, and the whole file came`);
       }
       checkOpened(file, opened, part);
+      onRange?.();
       const bytes = await write(context, opened.body, output, part);
       if (bytes !== part.end - part.start) {
         context.onBytes(-bytes);

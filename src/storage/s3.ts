@@ -125,19 +125,21 @@ class S3Client {
 
   /** A successful answer. Rejects with StorageError for any other. */
   async send(ask: S3Ask): Promise<Answer> {
+    // Another request may learn the region while this one is under way.
+    const askedIn = this.#region;
     const answer = await this.#once(ask);
     if (isSuccess(answer)) return answer;
     const code = await errorCode(answer);
-    if (!this.#learns(answer, code)) throw s3Error(this.#url(ask).host, answer, code);
+    if (!this.#learns(answer, code, askedIn)) throw s3Error(this.#url(ask).host, answer, code);
     const second = await this.#once(ask);
     if (isSuccess(second)) return second;
     throw s3Error(this.#url(ask).host, second, await errorCode(second));
   }
 
   /** Whether the answer says what was wrong, so that the same request may now succeed. */
-  #learns({ status, headers }: Answer, code: string): boolean {
+  #learns({ status, headers }: Answer, code: string, askedIn: string): boolean {
     const region = headers["x-amz-bucket-region"];
-    if (typeof region === "string" && region !== this.#region && /^[a-z0-9-]+$/.test(region)) {
+    if (typeof region === "string" && region !== askedIn && /^[a-z0-9-]+$/.test(region)) {
       this.#region = region;
       return true;
     }
