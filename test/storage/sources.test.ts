@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { crc32, gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterEach, describe, expect, it } from "vitest";
-import { pullPartBytes } from "../../src/domain/limits.ts";
+import { pullPartBytes, sourceFilesMax } from "../../src/domain/limits.ts";
 import type { PullProgress, StoredSource } from "../../src/domain/storage.ts";
 import type { Sources } from "../../src/storage/storage.ts";
 import { commitOf } from "./object-server.ts";
@@ -111,6 +111,18 @@ describe.each(folders)("$name", ({ at, name }) => {
     if (name === "hf") return;
     expect(await textsOf(bench.again(), at("m"))).toEqual({ a: "1", b: "new" });
     expect(bench.server.contents).toBe(3);
+  });
+});
+
+describe("a listing", () => {
+  it("has at most so many files", async () => {
+    const names = Array.from({ length: sourceFilesMax }, (_, at) => [`m/${at}`, "x"]);
+    bench = await openBench(store(Object.fromEntries(names)));
+    const source = await bench.sources.resolve("s3://bucket/m");
+    expect(source.files).toHaveLength(sourceFilesMax);
+    Object.assign(bench.server.objects["bucket"] ?? {}, { "m/more": Buffer.from("x") });
+    const refused = bench.sources.resolve("s3://bucket/m");
+    await expect(refused).rejects.toMatchObject({ kind: "too-many-files" });
   });
 });
 
