@@ -98,6 +98,8 @@ export const retryAfterMsMax = 60_000;
 export const pullRestartsMax = 2;
 export const redirectsMax = 5;
 export const metadataMsMax = 1_000;
+/** A modelcar links its folder after the start; how long that may take. */
+export const appearMsMax = 600_000;
 export const progressMs = 250;
 export const progressLogMs = 10_000;
 /** Of an archive: bytes that come out for one that went in. */

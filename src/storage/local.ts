@@ -1,6 +1,7 @@
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
-import { sourceFilesMax } from "../domain/limits.ts";
+import { setTimeout as wait } from "node:timers/promises";
+import { appearMsMax, sourceFilesMax } from "../domain/limits.ts";
 import {
   type Snapshot,
   StorageError,
@@ -21,6 +22,7 @@ const modelRoot = "/mnt/models";
 
 export async function resolveLocal(uri: LocalUri, env: Environment): Promise<StoredSource> {
   const given = uri.scheme === "pvc" ? await mounted(uri, env) : localPath(uri.path);
+  if (env["MODEL_INIT_MODE"] === "async") await appeared(given);
   const { root, kind, files } = await listFiles(given);
   if (files.length > sourceFilesMax) {
     throw new StorageError("too-many-files", `it has more than ${sourceFilesMax} files`);
@@ -40,6 +42,22 @@ export async function resolveLocal(uri: LocalUri, env: Environment): Promise<Sto
   };
 }
 
+/** KServe's modelcar says by MODEL_INIT_MODE that the folder comes after the start. */
+async function appeared(path: string): Promise<void> {
+  const endMs = performance.now() + appearMsMax;
+  for (let waitMs = 50; performance.now() < endMs; waitMs = Math.min(1_000, waitMs * 2)) {
+    if (await exists(path)) return;
+    await wait(waitMs);
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function storedFile(root: string, path: string): Promise<StoredFile> {
   const { size, mtimeMs, ino } = await stat(join(root, path));
   return { path, bytes: size, version: `${size}-${mtimeMs}-${ino}` };
@@ -54,11 +72,7 @@ async function mounted(
   const places = [join(root, claim, path), join(root, path), modelRoot];
   if (path === "") places.splice(1, 1, root);
   for (const place of places) {
-    const exists = await access(place).then(
-      () => true,
-      () => false,
-    );
-    if (exists) return place;
+    if (await exists(place)) return place;
   }
   throw new StorageError(
     "not-found",

@@ -329,6 +329,16 @@ describe("local files", () => {
     await expect(up).rejects.toMatchObject({ kind: "unsafe-path" });
   });
 
+  it("of a modelcar are waited for", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "thaw-car-"));
+    await writeFile(join(folder, "m.onnx"), "m");
+    bench = await openBench({}, { MODEL_INIT_MODE: "async" });
+    const later = bench.sources.resolve(`${folder}-link`);
+    await wait(20);
+    await symlink(folder, `${folder}-link`);
+    expect(paths(await later)).toEqual(["m.onnx"]);
+  });
+
   it("of a claim are served where it is mounted", async () => {
     const root = await mkdtemp(join(tmpdir(), "thaw-pvc-"));
     await writeFile(join(root, "m.onnx"), "m");
