@@ -150,7 +150,9 @@ class S3Client {
       return true;
     }
     const expired = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
-    if (!expired.includes(code) && status !== 401) return false;
+    // The answer to a HEAD has no body that could say it.
+    const mute = status === 400 && code === "";
+    if (!expired.includes(code) && status !== 401 && !mute) return false;
     this.#keys.forget();
     return true;
   }
