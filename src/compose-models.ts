@@ -1,14 +1,18 @@
+import { join } from "node:path";
 import type { Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
 import { budgetReservedBytes, budgetShare, budgetShareMin, watchPollMs } from "./domain/limits.ts";
 import type { Log, RepositoryControl } from "./domain/ports.ts";
+import { shownUri } from "./domain/redact.ts";
+import type { Storage } from "./domain/storage.ts";
 import { Catalog } from "./models/catalog.ts";
 import { Control } from "./models/control.ts";
 import { Refresher } from "./models/refresher.ts";
 import { LoadError, type Repository } from "./models/repository.ts";
-import { parseSource } from "./models/sources.ts";
-import { listFiles, localPath, readTextFile } from "./storage/file.ts";
+import { type ListSource, parseSource, type ReadText } from "./models/sources.ts";
+import { localPath } from "./storage/file.ts";
 import { limitBytes } from "./telemetry/memory.ts";
+import { progressLog } from "./telemetry/progress.ts";
 
 /** The control plane's part of the object graph: what is to be served, and its changes. */
 export interface Supply {
@@ -20,11 +24,18 @@ export interface Supply {
   readonly control: RepositoryControl | undefined;
 }
 
-export function composeSupply(repository: Repository, settings: Settings, log: Log): Supply {
+export interface SupplyPorts {
+  readonly repository: Repository;
+  readonly storage: Storage;
+  readonly settings: Settings;
+  readonly log: Log;
+}
+
+export function composeSupply({ repository, storage, settings, log }: SupplyPorts): Supply {
   const { repository: uri, load, preload, repositoryApi } = settings;
   // Every model of a repository has a name of its own.
   const modelName = uri === undefined ? settings.modelName : undefined;
-  const catalog = new Catalog({ list: listFiles, readText: readTextFile, log });
+  const catalog = new Catalog({ list: listWith(storage, log), log });
   let refresher: Refresher | undefined;
   let watched: readonly string[] = [];
   const stage = async (...parts: Parameters<typeof import("./storage/stage.ts")["stageFiles"]>) =>
@@ -80,6 +91,27 @@ export function composeSupply(repository: Repository, settings: Settings, log: L
   };
 }
 
+/** How the control plane lists sources, and gets those that are elsewhere. */
+function listWith(storage: Storage, log: Log): ListSource {
+  return async (uri) => {
+    const shown = shownUri(uri);
+    const onProgress = progressLog(shown, log, systemClock);
+    const source = await storage.resolve(uri, { onProgress });
+    const { kind, localRoot } = source;
+    const files = source.files.map(({ path, bytes, version }) => ({ path, bytes, tag: version }));
+    const readText: ReadText = (path, bytesMax) => storage.readText(source, path, bytesMax);
+    if (localRoot === undefined) {
+      const fetch = (paths: readonly string[]) => storage.fetch(source, paths, { onProgress });
+      const root = shown.replace(/\.(tar|tar\.gz|tgz|zip)$/i, "");
+      return { root, kind, files, readText, fetch };
+    }
+    if (kind === "folder") return { root: localRoot, kind, files, readText };
+    const [file] = files;
+    const root = join(localRoot, file?.path ?? "");
+    return { root, kind, files: files.map((one) => ({ ...one, path: "" })), readText };
+  };
+}
+
 /** Models of a repository that fail say so themselves; the others are served. */
 async function tolerated(ready: Promise<void>): Promise<void> {
   try {
@@ -91,7 +123,8 @@ async function tolerated(ready: Promise<void>): Promise<void> {
 
 async function watchAll(uris: readonly string[], refresher: Refresher, log: Log): Promise<void> {
   const { watchFolder } = await import("./storage/watch.ts");
-  for (const uri of uris) {
+  // What is elsewhere is asked for now and then.
+  for (const uri of uris.filter((one) => !/^[a-z+]+:\/\//i.test(one) || one.startsWith("file:"))) {
     const failed = (error: Error) => log.write("warn", "cannot watch; see --poll", { uri, error });
     watchFolder(localPath(uri), () => refresher.poke(), failed);
   }

@@ -34,6 +34,7 @@ import { Batcher } from "./serving/batcher.ts";
 import { ServingDataplane } from "./serving/dataplane.ts";
 import { type Pressure, pressureOf } from "./serving/pressure.ts";
 import type { Stoppable } from "./shutdown.ts";
+import { Sources } from "./storage/storage.ts";
 import { limitBytes, residentBytes } from "./telemetry/memory.ts";
 import type { MetricSources } from "./telemetry/metrics.ts";
 
@@ -72,7 +73,8 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
   const batcher: Batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const { statistics } = batcher;
-  const supply = composeSupply(repository, settings, log);
+  const storage = new Sources({ ...settings, env: process.env, log });
+  const supply = composeSupply({ repository, storage, settings, log });
   const phasesMs = new Map<string, number>();
   const metrics = lazyMetrics({
     admission,
@@ -98,6 +100,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     health,
     admission,
     executor,
+    storage,
     edges: undefined,
     start: async (sources) => {
       const loads = supply.start(sources);

@@ -7,6 +7,7 @@ export interface Stoppable {
   readonly health: { drain(): void };
   readonly admission: { close(): Promise<void> };
   readonly executor: { close(): Promise<void> };
+  readonly storage: { close(): Promise<void> };
   /** Absent until the port is open. */
   edges:
     | {
@@ -54,6 +55,7 @@ export async function shutDown(server: Stoppable, options: ShutdownOptions): Pro
 
   // 4. Runs that nobody waits for any more, and loads, end by themselves.
   await server.executor.close();
+  await server.storage.close();
   log.write("info", "stopped", { signal });
 }
 

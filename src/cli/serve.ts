@@ -61,6 +61,7 @@ function lingerFor(signal: NodeJS.Signals, { settings }: ServeConfig, env: Envir
 /** A start that failed: loads that are under way end first, since they cannot be ended. */
 async function fail(error: unknown, server: Server, log: Log): Promise<number> {
   await server.executor.close();
+  await server.storage.close();
   const reason = error instanceof LoadError ? error.message : portProblem(error);
   if (reason === undefined) log.write("error", "start failed", { error });
   const line = `thaw: ${reason ?? (error instanceof Error ? error.message : String(error))}`;

@@ -3,7 +3,7 @@ import { type Setting, settings } from "./settings.ts";
 /** The help texts and the settings page, made from the table of settings. */
 
 const rows: readonly Setting<unknown>[] = Object.values(settings);
-const groups = ["Serving", "Models", "Limits", "Logs", "KServe"] as const;
+const groups = ["Serving", "Models", "Storage", "Limits", "Logs", "KServe"] as const;
 
 export function generalHelp(version: string): string {
   return `thaw ${version}: a model server for KServe that wakes before the request gets cold
@@ -29,9 +29,10 @@ export function serveHelp(): string {
   });
   return `Usage: thaw serve [SOURCE ...] [options]
 
-A SOURCE is NAME=PATH, or a path alone: a model file, a folder with one model file, or a folder
-with numbered versions (1/model.onnx, 2/model.onnx). Without a SOURCE every folder of ./models is
-a model.
+A SOURCE is NAME=URI, or a URI alone: a path, or file://, pvc://, http(s)://, s3://, gs://, az://,
+as://, abfs(s)://, hf://. It names a model file, a folder with one model file, a folder with
+numbered versions (1/model.onnx, 2/model.onnx), or a .tar, .tar.gz or .zip of one of these. Without
+a SOURCE every folder of ./models is a model.
 
 ${sections.join("\n\n")}
 

@@ -1,4 +1,15 @@
-import { GiB, KiB, MiB, pollMsMax, pollMsMin, requestBytesMax } from "../domain/limits.ts";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  cacheBytesMax,
+  GiB,
+  KiB,
+  MiB,
+  pollMsMax,
+  pollMsMin,
+  requestBytesMax,
+  TiB,
+} from "../domain/limits.ts";
 import { modelNameProblem } from "../domain/model.ts";
 import { duration, integer, oneOf, type Parser, size, text, yesOrNo } from "./parsers.ts";
 
@@ -16,7 +27,7 @@ export interface Setting<T> {
   /** What the flag means without a value. */
   readonly bare?: string;
   readonly summary: string;
-  readonly group: "Serving" | "Models" | "Limits" | "Logs" | "KServe";
+  readonly group: "Serving" | "Models" | "Storage" | "Limits" | "Logs" | "KServe";
 }
 
 function setting<T>(row: Setting<T>): Setting<T> {
@@ -175,6 +186,36 @@ export const settings = {
     fallbackText: "5s; 0 under Knative",
     summary: "how long to go on serving after SIGTERM, until load balancers have noticed",
     group: "Serving",
+  }),
+  cacheFolder: setting({
+    flags: ["--cache-dir"],
+    env: ["THAW_CACHE_DIR"],
+    placeholder: "FOLDER",
+    parse: text,
+    fallback: join(tmpdir(), "thaw"),
+    fallbackText: "$TMPDIR/thaw",
+    summary: "folder for what is pulled; several servers may share it",
+    group: "Storage",
+  }),
+  cacheBytesMax: setting({
+    flags: ["--cache-size"],
+    env: ["THAW_CACHE_SIZE"],
+    placeholder: "SIZE",
+    parse: size(MiB, TiB),
+    fallback: cacheBytesMax,
+    fallbackText: "32GiB",
+    summary: "what the cache may grow to; what is in use is never removed",
+    group: "Storage",
+  }),
+  offline: setting({
+    flags: ["--offline"],
+    env: ["THAW_OFFLINE", "HF_HUB_OFFLINE"],
+    placeholder: "YES|NO",
+    parse: yesOrNo,
+    fallback: false,
+    bare: "yes",
+    summary: "ask no store, serve what the cache has",
+    group: "Storage",
   }),
   requestBytesMax: setting({
     flags: ["--max-request-size"],

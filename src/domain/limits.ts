@@ -3,6 +3,7 @@
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
 export const GiB = 1024 * MiB;
+export const TiB = 1024 * GiB;
 
 /** Request sizes. `requestBytesMax` is the default of `--max-request-size`. */
 export const requestBytesMax = 64 * MiB;
@@ -127,3 +128,37 @@ export const runCheckMs = 1_000;
 /** Logs. */
 export const logLineBytesMax = 8 * KiB;
 export const logRepeatsPerSecondMax = 10;
+
+/** Storage: names, listings and pulls. */
+export const pathBytesMax = 1_024;
+export const pathSegmentBytesMax = 255;
+export const pathDepthMax = 32;
+export const sourceFilesMax = 10_000;
+export const sourceBytesMax = 8 * GiB;
+export const listingBytesMax = 16 * MiB;
+export const storageErrorBytesMax = 64 * KiB;
+export const pullConnectionsMax = 8;
+export const pullPartBytes = 16 * MiB;
+export const pullConnectMsMax = 5_000;
+export const pullIdleMsMax = 15_000;
+export const pullMsBase = 60_000;
+export const pullBytesPerMsMin = MiB / 1_000;
+export const pullAttemptsMax = 5;
+export const pullRetriesShare = 0.2;
+export const pullRetriesMin = 10;
+export const pullBackoffMsBase = 200;
+export const pullBackoffMsMax = 30_000;
+export const retryAfterMsMax = 60_000;
+export const pullRestartsMax = 2;
+export const redirectsMax = 5;
+export const metadataMsMax = 1_000;
+/** A modelcar links its folder after the start; how long that may take. */
+export const appearMsMax = 600_000;
+export const progressMs = 250;
+export const progressLogMs = 10_000;
+/** Of an archive: bytes that come out for one that went in. */
+export const archiveRatioMax = 200;
+/** A cache's owner that did not say for so long that it is alive has ended. */
+export const cacheOwnerMsMax = 10 * 60_000;
+export const cacheHeartbeatMs = 60_000;
+export const cacheBytesMax = 32 * GiB;

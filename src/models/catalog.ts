@@ -1,7 +1,8 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { repositoryModelsMax } from "../domain/limits.ts";
 import { modelNameProblem, parseModelName } from "../domain/model.ts";
 import type { Log } from "../domain/ports.ts";
+import { shownUri } from "../domain/redact.ts";
 import { type BesideSettings, readSettings } from "./beside/read.ts";
 import {
   below,
@@ -16,17 +17,10 @@ import {
 import type { PlannedModel, PlannedVersion } from "./plan.ts";
 import { LoadError } from "./repository.ts";
 import { type ModelSettings, SettingsError } from "./settings.ts";
-import {
-  type FoundSource,
-  type ListSource,
-  parseSource,
-  type ReadText,
-  readProblem,
-} from "./sources.ts";
+import { type FoundSource, type ListSource, parseSource, readProblem } from "./sources.ts";
 
 export interface CatalogPorts {
   readonly list: ListSource;
-  readonly readText: ReadText;
   readonly log: Log;
 }
 
@@ -50,7 +44,7 @@ export interface Override {
 
 /** A folder with one model in it, and what to call it where it does not say so itself. */
 interface Place {
-  readonly root: string;
+  readonly source: FoundSource;
   readonly folder: string;
   readonly files: readonly SourceFile[];
   readonly name: string;
@@ -93,7 +87,7 @@ export class Catalog {
     const wanted = name ?? fallbackName;
     return this.#explained(uri, async () => {
       return this.#plan({
-        root: found.root,
+        source: found,
         folder: "",
         files: found.files,
         name: wanted ?? defaultName(found.root),
@@ -106,12 +100,13 @@ export class Catalog {
   /** Every model of a repository. Rejects with LoadError where the repository cannot be read. */
   async repository(uri: string): Promise<RepositoryPlan> {
     const found = await this.#listed(uri);
-    if (found.kind === "file") throw new LoadError(`repository '${uri}' is a file, not a folder`);
+    if (found.kind === "file")
+      throw new LoadError(`repository '${shownUri(uri)}' is a file, not a folder`);
     const models = new Map<string, PlannedModel>();
     const broken: BrokenModel[] = [];
     const folders = [...byFolder(found.files)].slice(0, repositoryModelsMax);
     for (const [folder, files] of folders) {
-      for (const place of places(found.root, folder, files)) {
+      for (const place of places(found, folder, files)) {
         try {
           const plan = await this.#unchanged(place);
           models.set(plan.name, merged(models.get(plan.name), plan));
@@ -132,7 +127,7 @@ export class Catalog {
     const found = await this.#listed(uri);
     let plan: PlannedModel | undefined;
     for (const [folder, files] of byFolder(found.files)) {
-      for (const place of places(found.root, folder, files)) {
+      for (const place of places(found, folder, files)) {
         const own = folder === name;
         try {
           const planned = await (own ? this.#plan(place, override) : this.#unchanged(place));
@@ -148,15 +143,14 @@ export class Catalog {
 
   /** Every folder of `./models` as a named model. */
   async #nearby(): Promise<PlannedModel[]> {
-    const found = await this.#ports.list(modelsFolder).catch(() => undefined);
-    const folders = found === undefined ? [] : [...byFolder(found.files)];
-    const plans = folders
+    const found = await this.#ports.list(modelsFolder).catch(() => noSource);
+    const plans = [...byFolder(found.files)]
       .filter(([, files]) => looksLikeModel(files))
       .map(([folder, files]) =>
         this.#explained(join(modelsFolder, folder), () => {
           const inner = modelFolder(files, undefined);
           return this.#plan({
-            root: found?.root ?? "",
+            source: found,
             folder: inner === "" ? folder : `${folder}/${inner}`,
             files: below(files, inner),
             name: folder,
@@ -176,9 +170,7 @@ export class Catalog {
     try {
       return await this.#ports.list(uri);
     } catch (error) {
-      throw new LoadError(`source '${uri}' cannot be read: ${readProblem(error)}`, {
-        cause: error,
-      });
+      throw new LoadError(readProblem(uri, error), { cause: error });
     }
   }
 
@@ -187,12 +179,12 @@ export class Catalog {
       return await work();
     } catch (error) {
       const reason = problemOf(error);
-      throw new LoadError(`source '${uri}' cannot be served: ${reason}`);
+      throw new LoadError(`source '${shownUri(uri)}' cannot be served: ${reason}`);
     }
   }
 
   async #unchanged(place: Place): Promise<PlannedModel> {
-    const key = join(place.root, place.folder);
+    const key = join(place.source.root, place.folder);
     const files = fingerprintOf(place.files);
     const known = this.#plans.get(key);
     if (known?.files === files) return known.plan;
@@ -202,12 +194,12 @@ export class Catalog {
   }
 
   async #plan(place: Place, override?: Override): Promise<PlannedModel> {
-    const { root, named } = place;
-    const lone = place.files[0]?.path === "";
+    const { source, named } = place;
+    const lone = source.kind === "file";
     const inner = lone ? "" : modelFolder(place.files, named ? place.name : undefined);
     const folder = join(place.folder, inner);
     const files = below(place.files, inner);
-    const beside = await readSettings(root, folder, files, this.#ports.readText);
+    const beside = await readSettings(folder, files, source.readText);
     const settings: BesideSettings = { ...beside, ...override?.settings };
     const name = named ? place.name : (settings.name ?? place.name);
     const problem = modelNameProblem(name);
@@ -215,13 +207,13 @@ export class Catalog {
       throw new LayoutError(`'${name}' cannot be a model's name: ${problem}`);
     }
     this.#warn(name, settings.ignored ?? []);
-    const chosen = lone ? loneFile : chooseVersions(files, settings);
+    const chosen = lone ? loneFile(files) : chooseVersions(files, settings);
     const pinned = place.pinned || settings.pinned === true;
     const versions = chosen.map(
       ({ version, path }): PlannedVersion => ({
         name: parseModelName(name),
         version: chosen.length === 1 && version === 1 ? (settings.version ?? 1) : version,
-        modelPath: join(root, folder, path),
+        ...whereabouts(source, join(folder, path)),
         ...weigh(files, path, override?.tag ?? ""),
         settings,
         pinned,
@@ -238,15 +230,46 @@ export class Catalog {
   }
 }
 
-/** The version of a source that is a file. */
-const loneFile: readonly VersionFile[] = [{ version: 1, path: "" }];
+/** A source that has nothing. */
+const noSource: FoundSource = {
+  root: "",
+  kind: "folder",
+  files: [],
+  readText: (path) => Promise.reject(new LayoutError(`there is no ${path}`)),
+};
+
+/** The version of a source that is a file: it is the root itself, or has its own name. */
+function loneFile(files: readonly SourceFile[]): readonly VersionFile[] {
+  return [{ version: 1, path: files[0]?.path ?? "" }];
+}
+
+/** Where a model file is, and how it comes here with what may belong to it: all beside it. */
+function whereabouts(
+  { root, files, fetch }: FoundSource,
+  path: string,
+): Pick<PlannedVersion, "modelPath" | "bring"> {
+  if (fetch === undefined) return { modelPath: join(root, path) };
+  const folder = dirname(path);
+  const wanted = files
+    .map((file) => file.path)
+    .filter((one) => one === path || (dirname(one) === folder && !neverNeeded.test(one)));
+  const bring = async () => {
+    const snapshot = await fetch(wanted);
+    return { modelPath: join(snapshot.folder, path), release: () => snapshot.release() };
+  };
+  return { modelPath: path, bring };
+}
+
+/** What repositories hold beside an ONNX file and no graph refers to. */
+const neverNeeded =
+  /(^|\/)\.|\.(onnx|md|txt|safetensors|h5|msgpack|ot|tflite|gguf|pt|pth|png|jpe?g|py|ya?ml)$/i;
 
 /**
  * Where models stand in a folder of a repository: in the folder itself, or one in each folder below
  * that has MLServer's settings.
  */
-function places(root: string, folder: string, files: readonly SourceFile[]): Place[] {
-  const own = { root, folder, files, name: folder, named: false, pinned: false };
+function places(source: FoundSource, folder: string, files: readonly SourceFile[]): Place[] {
+  const own = { source, folder, files, name: folder, named: false, pinned: false };
   if (files.some(({ path }) => path === "model-settings.json")) return [own];
   const nested = [...byFolder(files)].filter(([, inside]) =>
     inside.some(({ path }) => path === "model-settings.json"),

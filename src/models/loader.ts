@@ -11,8 +11,9 @@ import {
 } from "../domain/limits.ts";
 import type { LoadedModel, Verdict } from "../domain/model.ts";
 import type { Executor, LoadTimes, Log } from "../domain/ports.ts";
+import { mayPass, StorageError } from "../domain/storage.ts";
 import { roomFor, surplus } from "./budget.ts";
-import type { PlannedVersion } from "./plan.ts";
+import type { Brought, PlannedVersion } from "./plan.ts";
 import { Resident, UseClock } from "./resident.ts";
 import { fitSignature } from "./signature.ts";
 
@@ -57,6 +58,7 @@ export type LoadResult =
 
 interface Job {
   readonly order: LoadOrder;
+  readonly modelPath: string;
   readonly resolve: (result: LoadResult) => void;
 }
 
@@ -109,9 +111,24 @@ export class Loader {
     return this.#aheadMs;
   }
 
-  load(order: LoadOrder): Promise<LoadResult> {
+  /** Models that are elsewhere come side by side, before their turn to be loaded. */
+  async load(order: LoadOrder): Promise<LoadResult> {
+    let brought: Brought | undefined;
+    try {
+      brought = await order.plan.bring?.();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return refusal(error.message, mayPass(error.kind));
+    }
+    const result = await this.#enqueue(order, brought);
+    if (result.kind === "loaded") result.resident.brought = brought;
+    else await brought?.release();
+    return result;
+  }
+
+  #enqueue(order: LoadOrder, brought: Brought | undefined): Promise<LoadResult> {
     return new Promise((resolve) => {
-      this.#jobs.push({ order, resolve });
+      this.#jobs.push({ order, modelPath: brought?.modelPath ?? order.plan.modelPath, resolve });
       this.#aheadMs += order.tookMs;
       void this.#work();
     });
@@ -124,6 +141,7 @@ export class Loader {
     const { generation } = resident.model;
     this.#unloads += 1;
     await this.#ports.executor.unload(generation);
+    await resident.brought?.release();
     this.residents.delete(resident);
     this.#ports.forget(generation);
     this.#uses.onIdle();
@@ -144,7 +162,7 @@ export class Loader {
     this.#loading = false;
   }
 
-  async #perform({ order, resolve }: Job): Promise<void> {
+  async #perform({ order, modelPath, resolve }: Job): Promise<void> {
     const refused = await this.#makeRoom(order);
     if (!order.wanted()) return resolve({ kind: "unwanted" });
     if (refused !== undefined) return resolve(refused);
@@ -153,7 +171,7 @@ export class Loader {
     const first = this.#baseBytes === 0;
     if (first) this.#baseBytes = before;
     const unloads = this.#unloads;
-    const result = await this.#execute(order);
+    const result = await this.#execute(order, modelPath);
     resolve(result);
     if (result.kind !== "loaded") return;
     const { resident } = result;
@@ -164,9 +182,9 @@ export class Loader {
     await this.trim();
   }
 
-  async #execute(order: LoadOrder): Promise<LoadResult> {
+  async #execute(order: LoadOrder, modelPath: string): Promise<LoadResult> {
     const { plan, known } = order;
-    const { modelPath, settings } = plan;
+    const { settings } = plan;
     const { instances, threads, warmUpRows } = settings;
     this.#generations += 1;
     const generation = this.#generations;

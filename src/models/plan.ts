@@ -5,7 +5,10 @@ import { type ModelSettings, noSettings } from "./settings.ts";
 export interface PlannedVersion {
   readonly name: ModelName;
   readonly version: number;
+  /** Of a model that is elsewhere: below its source. */
   readonly modelPath: string;
+  /** Brings it here, where it is elsewhere. Rejects with StorageError. */
+  readonly bring?: () => Promise<Brought>;
   /** Of its files together. */
   readonly bytes: number;
   /** Another one where its files or its settings are others. */
@@ -13,6 +16,12 @@ export interface PlannedVersion {
   readonly settings: ModelSettings;
   /** Stays in memory whatever else needs it. */
   readonly pinned: boolean;
+}
+
+/** A model's files on this machine, which may go away after the release. */
+export interface Brought {
+  readonly modelPath: string;
+  release(): Promise<void>;
 }
 
 /** A model with the versions of it that its policy has chosen, in ascending order. */

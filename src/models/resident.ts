@@ -1,7 +1,7 @@
 import { assert } from "../domain/error.ts";
 import type { Lease, LoadedModel } from "../domain/model.ts";
 import type { Phase } from "./budget.ts";
-import type { PlannedVersion } from "./plan.ts";
+import type { Brought, PlannedVersion } from "./plan.ts";
 
 /** A generation that the workers hold: its leases, its weight, and when it was last asked for. */
 export class Resident {
@@ -13,6 +13,8 @@ export class Resident {
   /** Counts up from lease to lease of all residents, so that the least recently used is known. */
   used = 0;
   phase: Phase = "arriving";
+  /** The files that it was loaded from, where they were brought here. */
+  brought: Brought | undefined;
   #leases = 0;
   #whenIdle: (() => void)[] = [];
   readonly #clock: UseClock;

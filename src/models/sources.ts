@@ -1,3 +1,5 @@
+import { shownUri } from "../domain/redact.ts";
+import { type Snapshot, StorageError } from "../domain/storage.ts";
 import type { SourceFile } from "./layout.ts";
 
 /** A source as the operator gave it: `NAME=URI`, or a path or URI alone. */
@@ -16,18 +18,29 @@ export function parseSource(text: string): Source {
 
 /** What the storage found at a source. */
 export interface FoundSource {
+  /** Where the files are, or where they come from, as it may be shown. */
   readonly root: string;
   readonly kind: "file" | "folder";
   readonly files: readonly SourceFile[];
+  /** A small text file, by its path below the root; rejects where it is too large. */
+  readonly readText: ReadText;
+  /** Brings files of a source that is elsewhere. */
+  readonly fetch?: (paths: readonly string[]) => Promise<Snapshot>;
 }
 
 export type ListSource = (uri: string) => Promise<FoundSource>;
 
-/** A small text file of a source, by its path below the root; rejects where it is too large. */
-export type ReadText = (root: string, path: string, bytesMax: number) => Promise<string>;
+export type ReadText = (path: string, bytesMax: number) => Promise<string>;
 
-/** What Node says of a source that cannot be read, in words for the operator. */
-export function readProblem(error: unknown): string {
+/** Why a source cannot be read, in words for the operator, who is told which. */
+export function readProblem(uri: string, error: unknown): string {
+  return error instanceof StorageError
+    ? error.message
+    : `source '${shownUri(uri)}' cannot be read: ${systemProblem(error)}`;
+}
+
+/** What Node says of a file, in words for the operator. */
+export function systemProblem(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT") return "there is no such file or folder";
   if (code === "EACCES") return "permission is denied";

@@ -1,7 +1,7 @@
 import { configBytesMax } from "../../domain/limits.ts";
 import { type SourceFile, settingsFiles } from "../layout.ts";
 import { type ModelSettings, SettingsError } from "../settings.ts";
-import { type ReadText, readProblem } from "../sources.ts";
+import { type ReadText, systemProblem } from "../sources.ts";
 import { type MlserverSettings, readMlserver } from "./mlserver.ts";
 import { readPbtxt } from "./pbtxt.ts";
 import { readThawJson } from "./thaw-json.ts";
@@ -14,7 +14,6 @@ export type BesideSettings = ModelSettings & Pick<MlserverSettings, "version">;
  * over Triton's, and that over MLServer's and MLflow's. Throws SettingsError.
  */
 export async function readSettings(
-  root: string,
   folder: string,
   files: readonly SourceFile[],
   read: ReadText,
@@ -23,17 +22,17 @@ export async function readSettings(
   let settings: BesideSettings = {};
   for (const name of found.reverse()) {
     const path = folder === "" ? name : `${folder}/${name}`;
-    const text = await textOf(root, path, read);
+    const text = await textOf(path, read);
     settings = { ...settings, ...(await parse(name, text)) };
   }
   return settings;
 }
 
-async function textOf(root: string, path: string, read: ReadText): Promise<string> {
+async function textOf(path: string, read: ReadText): Promise<string> {
   try {
-    return await read(root, path, configBytesMax);
+    return await read(path, configBytesMax);
   } catch (error) {
-    throw new SettingsError(`${path} cannot be read: ${readProblem(error)}`);
+    throw new SettingsError(`${path} cannot be read: ${systemProblem(error)}`);
   }
 }
 

@@ -1,0 +1,144 @@
+import { mkdtempSync } from "node:fs";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { pack } from "tar-stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pullPartBytes } from "../../src/domain/limits.ts";
+import { irisModel, spawnServer, startServer } from "../support/server.ts";
+import { ObjectServer } from "./object-server.ts";
+import { environment, secrets, unfinished } from "./schemes.ts";
+
+/** The whole server, from stores. */
+
+let store: ObjectServer;
+let iris: Buffer;
+
+beforeAll(async () => {
+  iris = await readFile(irisModel);
+  const tar = pack();
+  tar.entry({ name: "1/model.onnx" }, iris);
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(Buffer.from(chunk as Uint8Array));
+  const weights = Buffer.alloc(2 * pullPartBytes, "weights ");
+  const files = {
+    "iris/1/model.onnx": iris,
+    "iris/README.md": Buffer.from("not needed"),
+    "iris.tar.gz": gzipSync(Buffer.concat(chunks)),
+    "large/1/model.onnx": iris,
+    "large/1/weights.bin": weights,
+  };
+  store = await new ObjectServer({ bucket: files, "org/repo": files }).listen();
+});
+
+afterAll(() => store.close());
+
+function cacheFolder(): string {
+  return mkdtempSync(join(tmpdir(), "thaw-serve-"));
+}
+
+function noSecretIn(text: string): void {
+  for (const secret of Object.values(secrets)) expect(text).not.toContain(secret);
+}
+
+async function isReady(port: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/v2/models/iris/ready`);
+  await answer.arrayBuffer();
+  return answer.status === 200;
+}
+
+describe("thaw serve", () => {
+  it.each([
+    ["s3", () => "s3://bucket/iris"],
+    ["s3 with its endpoint", () => `s3://127.0.0.1:${store.port}/bucket/iris/1/model.onnx`],
+    ["gs", () => "gs://bucket/iris"],
+    ["the Hub", () => "hf://org/repo/iris"],
+    ["http", () => `${store.origin}/bucket/iris/1/model.onnx`],
+    ["an archive", () => "s3://bucket/iris.tar.gz"],
+  ])("serves from %s, and again from the cache", async (_, uri) => {
+    const cache = cacheFolder();
+    const args = [`iris=${uri()}`, "--cache-dir", cache];
+    for (const offline of [false, true]) {
+      const more = offline ? ["--offline", "true"] : [];
+      const before = store.seen.length;
+      const server = await startServer({
+        args: [...args, ...more],
+        env: environment(store.origin),
+      });
+      expect(await isReady(server.port)).toBe(true);
+      expect(server.log()).toContain('"event":"pulled"');
+      if (offline) expect(store.seen.length).toBe(before);
+      expect(await server.stop()).toBe(0);
+      noSecretIn(server.log());
+      expect(await readdir(join(cache, "v1", "owners"))).toEqual([]);
+    }
+    expect(store.seen.some(({ url }) => url.includes("README"))).toBe(false);
+  });
+
+  it.each([
+    { kind: "flip" },
+    { kind: "gzip" },
+    { kind: "long" },
+    { kind: "status", status: 403 },
+  ] as const)("is never ready when what comes is wrong: $kind", async (fault) => {
+    store.fault = ({ content }) => (content ? fault : undefined);
+    const cache = cacheFolder();
+    const args = ["iris=s3://bucket/iris", "--cache-dir", cache];
+    const started = spawnServer({ args, env: environment(store.origin) });
+    expect(await started.ended).toBe(1);
+    store.fault = () => undefined;
+    const last = started.log().trim().split("\n").at(-1);
+    expect(last).toMatch(
+      /^thaw: model 'iris' cannot be loaded: source 's3:\/\/bucket\/iris' cannot be read: ./,
+    );
+    noSecretIn(started.log());
+    expect(started.log()).not.toContain('"serving"');
+    expect(await unfinished(cache)).toEqual([]);
+    expect(await readdir(join(cache, "v1", "entries"))).toEqual([]);
+  });
+
+  it("ends at once when it is told to while it pulls", async () => {
+    store.fault = ({ content }) => (content ? { kind: "stall" } : undefined);
+    const before = store.contents;
+    const cache = cacheFolder();
+    const args = ["iris=s3://bucket/iris", "--cache-dir", cache];
+    const started = spawnServer({ args, env: environment(store.origin) });
+    while (store.contents === before) await wait(5);
+    started.process.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+    store.fault = () => undefined;
+    expect(await unfinished(cache)).toEqual([]);
+  });
+
+  it("is right after kill -9 at any moment of a pull", async () => {
+    const cache = cacheFolder();
+    const args = ["iris=s3://bucket/large", "--cache-dir", cache];
+    for (let round = 0; round < Number(process.env["THAW_KILLS"] ?? 6); round += 1) {
+      const before = store.seen.length;
+      const killed = spawnServer({ args, env: environment(store.origin) });
+      while (store.seen.length === before) await wait(1);
+      await wait(Math.random() * 250);
+      killed.process.kill("SIGKILL");
+      await killed.ended;
+      const server = await startServer({ args, env: environment(store.origin) });
+      expect(await isReady(server.port)).toBe(true);
+      const [owner = "", ...others] = await readdir(join(cache, "v1", "owners"));
+      expect(others).toEqual([]);
+      const held = await readdir(join(cache, "v1", "owners", owner));
+      const [scratch = ""] = held.filter((name) => name.startsWith("scratch-"));
+      const snapshot = join(cache, "v1", "owners", owner, scratch, "1");
+      expect((await readFile(join(snapshot, "model.onnx"))).equals(iris)).toBe(true);
+      const weights = store.objects["bucket"]?.["large/1/weights.bin"];
+      expect((await readFile(join(snapshot, "weights.bin"))).equals(weights ?? iris)).toBe(true);
+      expect(await server.stop()).toBe(0);
+      // Every second round begins with nothing in the cache.
+      if (round % 2 === 1) continue;
+      for (const key of await readdir(join(cache, "v1", "entries"))) {
+        await rm(join(cache, "v1", "entries", key), { recursive: true });
+      }
+    }
+  }, 600_000);
+});
