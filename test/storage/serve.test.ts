@@ -95,7 +95,7 @@ describe("thaw serve", () => {
       /^thaw: model 'iris' cannot be loaded: source 's3:\/\/bucket\/iris' cannot be read: ./,
     );
     noSecretIn(started.log());
-    expect(started.log()).not.toContain('"serving"');
+    expect(started.log()).not.toContain('"event":"serving"');
     expect(await unfinished(cache)).toEqual([]);
     expect(await readdir(join(cache, "v1", "entries"))).toEqual([]);
   });
