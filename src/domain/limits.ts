@@ -83,6 +83,17 @@ export const graphNamesBytesMax = 32 * MiB;
 /** Names of classes that are kept for the metadata, and inputs of a node that is looked into. */
 export const classLabelsMax = 10_000;
 export const nodeInputsMax = 1_000;
+/** Pickles: what is read of them, and how far they may unpack. */
+export const pickleOperationsMax = 50_000_000;
+export const pickleStackMax = 5_000_000;
+export const pickleNestingMax = 20;
+export const pickleIntBytesMax = 1_024;
+export const arrayDimsMax = 32;
+export const arrayFieldsMax = 64;
+export const modelBytesMax = 2 ** 32;
+/** Beyond `modelBytesFree`, what is unpacked may be so many times as large as the file. */
+export const modelRatioMax = 200;
+export const modelBytesFree = 64 * MiB;
 
 /** Models that come on demand. */
 export const loadWaitersMax = 10_000;

@@ -6,12 +6,11 @@ export type PyValue =
   /** None. */
   | null
   | boolean
-  /** A float, or an int within 2^53. */
+  /** A float, or an int within ±(2^53 − 1). */
   | number
   /** Any other int. */
   | bigint
   | string
-  | PyFloat
   | PyBytes
   | PyList
   | PyTuple
@@ -21,12 +20,6 @@ export type PyValue =
   | PyObject
   | NdArray
   | PyDtype;
-
-/** A float whose value is an integer: 1.0 is no int, and some parameters tell them apart. */
-export interface PyFloat {
-  readonly kind: "float";
-  readonly value: number;
-}
 
 export interface PyBytes {
   readonly kind: "bytes";
@@ -48,7 +41,7 @@ export interface PySet {
   readonly items: PyValue[];
 }
 
-/** In the order of the file. Keys are compared by value for scalars and by identity otherwise. */
+/** In the order of the file. Keys are compared by value for scalars, by identity otherwise. */
 export interface PyDict {
   readonly kind: "dict";
   readonly entries: Map<PyValue, PyValue>;
@@ -75,9 +68,9 @@ export interface PyObject {
 /** Numbers, booleans, text or objects in C order, whatever the order in the file. */
 export interface NdArray {
   readonly kind: "array";
-  readonly dtype: PyDtype;
-  readonly shape: readonly number[];
-  readonly elements: ArrayElements;
+  dtype: PyDtype;
+  shape: readonly number[];
+  elements: ArrayElements;
 }
 
 export type ArrayElements =
@@ -103,10 +96,10 @@ export type ArrayElements =
 export interface PyDtype {
   readonly kind: "dtype";
   readonly code: "b" | "i" | "u" | "f" | "c" | "S" | "U" | "V" | "O" | "M" | "m";
-  readonly itemBytes: number;
-  readonly littleEndian: boolean;
+  itemBytes: number;
+  littleEndian: boolean;
   /** Of structured dtypes, with the offsets that the file gives. */
-  readonly fields: readonly PyField[];
+  fields: readonly PyField[];
 }
 
 export interface PyField {
