@@ -83,6 +83,15 @@ export const graphNamesBytesMax = 32 * MiB;
 /** Names of classes that are kept for the metadata, and inputs of a node that is looked into. */
 export const classLabelsMax = 10_000;
 export const nodeInputsMax = 1_000;
+/** Sparse matrices of models, written out. */
+export const sparseElementsMax = 50_000_000;
+/** Values that nearest neighbours compare with: every run goes through all of them. */
+export const neighborElementsMax = 10_000_000;
+/** Estimators inside estimators. */
+export const estimatorNestingMax = 50;
+/** Trees of ensembles. */
+export const treeNodesMax = 50_000_000;
+export const treeDepthMax = 10_000;
 /** Pickles: what is read of them, and how far they may unpack. */
 export const pickleOperationsMax = 50_000_000;
 export const pickleStackMax = 5_000_000;

@@ -25,7 +25,7 @@ export type Attribute =
   | { readonly string: string }
   | { readonly tensor: Tensor }
   | { readonly floats: readonly number[] }
-  | { readonly ints: readonly (number | bigint)[] }
+  | { readonly ints: readonly (number | bigint)[] | Int32Array | Uint8Array }
   | { readonly strings: readonly string[] }
   | { readonly graph: Graph }
   | { readonly graphs: readonly Graph[] }

@@ -1,0 +1,234 @@
+import type { Datatype, FixedDatatype } from "../../domain/datatype.ts";
+import type { Tensor, TensorSpec } from "../../domain/tensor.ts";
+import { type Attribute, type GraphNode, tensorOf, writeModel } from "./writer.ts";
+
+/** The name of a value in a graph that is being built. */
+export type Value = string;
+
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, Attribute>>;
+  readonly domain?: string;
+}
+
+/** What ONNX Runtime 1.30 computes in double: string Equal needs 19, TreeEnsemble ai.onnx.ml 5. */
+const opsets = { "": 19, "ai.onnx.ml": 5 };
+
+/**
+ * Builds a graph node by node. Values are numbers in double unless a name says otherwise; what is
+ * computed twice from the same is computed once.
+ */
+export class GraphBuilder {
+  readonly #nodes: GraphNode[] = [];
+  readonly #initializers: Tensor[] = [];
+  readonly #inputs: TensorSpec[] = [];
+  readonly #outputs: TensorSpec[] = [];
+  readonly #known = new Map<string, Value>();
+  #names = 0;
+
+  input(name: string, datatype: Datatype, shape: readonly number[]): Value {
+    this.#inputs.push({ name, datatype, shape });
+    return name;
+  }
+
+  /** Gives a value out of the graph, under a name of its own. */
+  output(value: Value, spec: TensorSpec): void {
+    this.#nodes.push({ op: "Identity", inputs: [value], outputs: [spec.name] });
+    this.#outputs.push(spec);
+  }
+
+  node(op: string, inputs: readonly Value[], options: NodeOptions = {}): Value {
+    const { attributes, domain } = options;
+    const key = isSmall(attributes) ? JSON.stringify([op, inputs, attributes, domain]) : undefined;
+    const known = key === undefined ? undefined : this.#known.get(key);
+    if (known !== undefined) return known;
+    const [output = ""] = this.nodes(op, inputs, 1, options);
+    if (key !== undefined) this.#known.set(key, output);
+    return output;
+  }
+
+  /** A node of several outputs. */
+  nodes(op: string, inputs: readonly Value[], count: number, options: NodeOptions = {}): Value[] {
+    const outputs = Array.from({ length: count }, () => this.#name());
+    this.#nodes.push({ op, inputs, outputs, ...options });
+    return outputs;
+  }
+
+  /** Doubles. */
+  doubles(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Value {
+    return this.#constant("FP64", shape, Float64Array.from(values));
+  }
+
+  floats(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Value {
+    return this.#constant("FP32", shape, Float32Array.from(values));
+  }
+
+  double(value: number): Value {
+    return this.doubles([value], []);
+  }
+
+  float(value: number): Value {
+    return this.floats([value], []);
+  }
+
+  ints(values: readonly (number | bigint)[], shape: readonly number[] = [values.length]): Value {
+    return this.#constant("INT64", shape, BigInt64Array.from(values, BigInt));
+  }
+
+  booleans(values: readonly boolean[], shape: readonly number[] = [values.length]): Value {
+    return this.#constant("BOOL", shape, Uint8Array.from(values, Number));
+  }
+
+  texts(strings: readonly string[], shape: readonly number[] = [strings.length]): Value {
+    const name = this.#name();
+    this.#initializers.push({ name, datatype: "BYTES", shape, strings });
+    return name;
+  }
+
+  /** A constant whose elements may still be changed, until the graph is written. */
+  lateInts(values: BigInt64Array): Value {
+    const name = this.#name();
+    this.#initializers.push(tensorOf(name, "INT64", [values.length], values));
+    return name;
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.node("Add", [a, b]);
+  }
+
+  sub(a: Value, b: Value): Value {
+    return this.node("Sub", [a, b]);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.node("Mul", [a, b]);
+  }
+
+  div(a: Value, b: Value): Value {
+    return this.node("Div", [a, b]);
+  }
+
+  matmul(a: Value, b: Value): Value {
+    return this.node("MatMul", [a, b]);
+  }
+
+  where(condition: Value, yes: Value, no: Value): Value {
+    return this.node("Where", [condition, yes, no]);
+  }
+
+  cast(value: Value, to: Datatype): Value {
+    return this.node("Cast", [value], { attributes: { to: { int: castTypes[to] ?? 0 } } });
+  }
+
+  gather(table: Value, indices: Value, axis = 0): Value {
+    return this.node("Gather", [table, indices], { attributes: { axis: { int: axis } } });
+  }
+
+  /** Some columns of a matrix. */
+  columns(matrix: Value, indices: readonly number[]): Value {
+    return this.gather(matrix, this.ints(indices), 1);
+  }
+
+  concat(parts: readonly Value[], axis = 1): Value {
+    const [only, second] = parts;
+    if (only !== undefined && second === undefined) return only;
+    return this.node("Concat", parts, { attributes: { axis: { int: axis } } });
+  }
+
+  reshape(value: Value, shape: readonly number[]): Value {
+    return this.node("Reshape", [value, this.ints(shape)]);
+  }
+
+  transpose(value: Value): Value {
+    return this.node("Transpose", [value], { attributes: { perm: { ints: [1, 0] } } });
+  }
+
+  sum(value: Value, axis = 1, keep = false): Value {
+    const attributes = { keepdims: { int: keep ? 1 : 0 } };
+    return this.node("ReduceSum", [value, this.ints([axis])], { attributes });
+  }
+
+  /** ReduceMax, ReduceMean and the like. */
+  reduce(op: string, value: Value, axis = 1, keep = false): Value {
+    const attributes = { keepdims: { int: keep ? 1 : 0 } };
+    return this.node(op, [value, this.ints([axis])], { attributes });
+  }
+
+  argMax(value: Value, axis = 1): Value {
+    const attributes = { axis: { int: axis }, keepdims: { int: 0 } };
+    return this.node("ArgMax", [value], { attributes });
+  }
+
+  /** 1 / (1 + e^−x): ONNX Runtime's own Sigmoid loses small results. */
+  sigmoid(value: Value): Value {
+    const one = this.double(1);
+    return this.div(one, this.add(one, this.node("Exp", [this.node("Neg", [value])])));
+  }
+
+  softmax(value: Value): Value {
+    return this.node("Softmax", [value], { attributes: { axis: { int: 1 } } });
+  }
+
+  /** How many rows a value has: INT64 [1]. */
+  rows(value: Value): Value {
+    const shape = this.node("Shape", [value]);
+    return this.gather(shape, this.ints([0]));
+  }
+
+  /** A constant row, [1, k] or [1], once for each row of a value. */
+  repeated(row: Value, width: number | undefined, like: Value): Value {
+    const rows = this.rows(like);
+    const shape = width === undefined ? rows : this.concat([rows, this.ints([width])], 0);
+    return this.node("Expand", [row, shape]);
+  }
+
+  finish(): Uint8Array {
+    const graph = {
+      name: "thaw",
+      nodes: this.#nodes,
+      initializers: this.#initializers,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+    };
+    return writeModel(graph, { opsets });
+  }
+
+  #constant(datatype: FixedDatatype, shape: readonly number[], values: Typed): Value {
+    const small = values.length <= constantsSharedMax;
+    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+    const key = small ? `${datatype} ${shape.join()} ${bytes.toString("latin1")}` : undefined;
+    const known = key === undefined ? undefined : this.#known.get(key);
+    if (known !== undefined) return known;
+    const name = this.#name();
+    this.#initializers.push(tensorOf(name, datatype, shape, values));
+    if (key !== undefined) this.#known.set(key, name);
+    return name;
+  }
+
+  #name(): string {
+    this.#names += 1;
+    return `v${this.#names}`;
+  }
+}
+
+type Typed = Float64Array | Float32Array | BigInt64Array | Uint8Array;
+
+const constantsSharedMax = 64;
+
+function isSmall(attributes: NodeOptions["attributes"]): boolean {
+  return Object.values(attributes ?? {}).every(
+    (attribute) =>
+      "int" in attribute ||
+      "float" in attribute ||
+      ("ints" in attribute && attribute.ints.length < 8),
+  );
+}
+
+/** TensorProto.DataType. */
+const castTypes: Partial<Record<Datatype, number>> = {
+  FP32: 1,
+  INT32: 6,
+  INT64: 7,
+  BYTES: 8,
+  BOOL: 9,
+  FP64: 11,
+};

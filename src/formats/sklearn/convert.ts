@@ -1,0 +1,190 @@
+import type { Datatype } from "../../domain/datatype.ts";
+import { estimatorNestingMax } from "../../domain/limits.ts";
+import type { Method, MethodName, TabularSignature } from "../../domain/model.ts";
+import { FormatError } from "../error.ts";
+import { GraphBuilder, type Value } from "../onnx/build.ts";
+import type { PyValue } from "../pickle/values.ts";
+import type { Stage } from "../stages/stage.ts";
+import { Attributes } from "./attributes.ts";
+import { type Column, matrixOf, TableBlock } from "./columns.ts";
+import { namesOf } from "./compose.ts";
+import type { Fitted, Numbers } from "./fitted.ts";
+import { labelled } from "./labels.ts";
+import { loweringOf } from "./registry.ts";
+
+/** A model of a library as a graph of ours. */
+export interface Converted {
+  readonly graph: Uint8Array;
+  readonly signature: TabularSignature;
+  /** What the worker does before the graph. */
+  readonly stages: readonly Stage[];
+}
+
+/** A fitted scikit-learn estimator → a graph in double. Throws FormatError. */
+export function convertSklearn(value: PyValue): Converted {
+  if (typeof value !== "object" || value?.kind !== "object") {
+    throw new FormatError("the file holds no estimator, but something else; save the model itself");
+  }
+  const estimator = new Attributes(value);
+  const graph = new GraphBuilder();
+  const stages: Stage[] = [];
+  const names = inputNames(estimator);
+  const table = new TableBlock(widthOf(estimator), names);
+  let depth = 0;
+  const lower = (one: Attributes, columns: readonly Column[]): Fitted => {
+    depth += 1;
+    if (depth > estimatorNestingMax) throw new FormatError("estimators are nested too deep");
+    const fitted = loweringOf(one)({ estimator: one, columns, graph, lower, stages });
+    depth -= 1;
+    return fitted;
+  };
+  const fitted = lower(estimator, table.all());
+  const methods = methodsOf(graph, fitted);
+  const [first] = methods;
+  if (first === undefined) throw new FormatError(`${estimator.name} has nothing to answer with`);
+  const { columns, feeds } = table.finish(graph);
+  const placed = stages.map((stage) => placedIn(stage, feeds));
+  return {
+    graph: graph.finish(),
+    signature: {
+      kind: "tabular",
+      library: "sklearn",
+      estimator: checkerOf(estimator).name,
+      columns,
+      feeds,
+      methods,
+      method: methods.find(({ name }) => name === "predict")?.name ?? first.name,
+      style: "kserve",
+    },
+    stages: placed,
+  };
+}
+
+/** Stages name columns of the table; the feeds say where those are. */
+function placedIn(stage: Stage, feeds: TabularSignature["feeds"]): Stage {
+  const feed = feeds.find(({ name }) => name === stage.feed);
+  return { ...stage, column: feed?.columns.indexOf(stage.column) ?? -1 };
+}
+
+function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
+  const methods: Method[] = [];
+  const give = (name: MethodName, value: Value, datatype: Datatype, width: number | undefined) => {
+    const shape = width === undefined ? [-1] : [-1, width];
+    graph.output(value, { name, datatype, shape });
+    methods.push({ name, output: name, datatype, shape });
+  };
+  const numbers = (name: MethodName, { value, width, datatype = "FP64" }: Numbers) =>
+    give(name, value, datatype, width);
+  const { classes, manyClasses, predict, proba, decision, transform } = fitted;
+  if (classes !== undefined) {
+    const { labels, index } = classes;
+    give("predict", labelled(graph, labels, index), labels.datatype, undefined);
+  } else if (manyClasses !== undefined) {
+    give("predict", manyClasses.value, manyClasses.labels.datatype, manyClasses.width);
+  } else if (predict !== undefined) numbers("predict", predict);
+  if (proba !== undefined) give("predict_proba", proba.value, "FP64", proba.width);
+  if (decision !== undefined) numbers("decision_function", decision);
+  if (transform !== undefined && transform.length > 0) {
+    give("transform", matrixOf(graph, transform), "FP64", transform.length);
+  }
+  return methods;
+}
+
+/** The estimator that looks at the input first: of a pipeline its first step. */
+function checkerOf(estimator: Attributes): Attributes {
+  const inner = firstInside(estimator);
+  return inner === undefined ? estimator : checkerOf(inner);
+}
+
+function firstInside(estimator: Attributes): Attributes | undefined {
+  if (estimator.has("best_estimator_")) return estimator.child("best_estimator_");
+  if (estimator.name === "TransformedTargetRegressor") return estimator.child("regressor_");
+  if (estimator.name !== "Pipeline") return undefined;
+  for (const step of estimator.items("steps")) {
+    const value = typeof step === "object" && step?.kind === "tuple" ? step.items[1] : undefined;
+    if (typeof value === "object" && value?.kind === "object") return new Attributes(value);
+  }
+  return undefined;
+}
+
+/** Names of columns: of the model, or of the first of its parts that has them. */
+function inputNames(estimator: Attributes): readonly string[] | undefined {
+  const own = namesOf(estimator);
+  if (own !== undefined) return own;
+  const inner = firstInside(estimator);
+  return inner === undefined ? undefined : inputNames(inner);
+}
+
+/** How many columns an estimator was fitted with. */
+export function widthOf(estimator: Attributes): number {
+  const own = estimator.maybeNumber("n_features_in_", "n_features_", "_n_features");
+  if (own !== undefined && Number.isInteger(own) && own > 0) return own;
+  const names = namesOf(estimator);
+  if (names !== undefined) return names.length;
+  if (estimator.has("vocabulary_")) return 1;
+  const inner = firstInside(estimator) ?? partInside(estimator);
+  if (inner !== undefined) return widthOf(inner);
+  const found = arrayWidth(estimator);
+  if (found !== undefined) return found;
+  throw new FormatError(`${estimator.name} does not say how many columns it was fitted with`);
+}
+
+/** Before 0.24 the number of columns stands in what was learned of them. */
+function arrayWidth(estimator: Attributes): number | undefined {
+  for (const name of lastAxis) {
+    const value = estimator.get(name);
+    const shape =
+      typeof value === "object" && value.kind === "array"
+        ? value.shape
+        : typeof value === "object" && value.kind === "object" && value.attributes.has("_shape")
+          ? estimator.doubles(name).shape
+          : undefined;
+    const last = shape?.at(-1);
+    if (last !== undefined && shape !== undefined && shape.length > 0) return last;
+  }
+  for (const name of lists) if (estimator.has(name)) return estimator.items(name).length;
+  const first = estimator.get("coefs_");
+  if (first !== undefined) {
+    const [coefficients] = estimator.items("coefs_");
+    if (typeof coefficients === "object" && coefficients?.kind === "array")
+      return coefficients.shape[0];
+  }
+  return undefined;
+}
+
+const lastAxis = [
+  "coef_",
+  "theta_",
+  "feature_log_prob_",
+  "support_vectors_",
+  "_fit_X",
+  "cluster_centers_",
+  "means_",
+  "components_",
+  "centroids_",
+  "scale_",
+  "mean_",
+  "center_",
+  "min_",
+  "lambdas_",
+  "statistics_",
+  "scores_",
+  "variances_",
+  "support_",
+  "quantiles_",
+];
+const lists = ["categories_", "bin_edges_"];
+
+function partInside(estimator: Attributes): Attributes | undefined {
+  for (const name of ["estimators_", "calibrated_classifiers_", "transformer_list"]) {
+    if (!estimator.has(name)) continue;
+    const [first] = estimator.items(name);
+    const value = typeof first === "object" && first?.kind === "tuple" ? first.items[1] : first;
+    if (typeof value === "object" && value?.kind === "object") return new Attributes(value);
+  }
+  for (const name of ["estimator_", "estimator", "base_estimator", "regressor_"]) {
+    const value = estimator.get(name);
+    if (typeof value === "object" && value.kind === "object") return new Attributes(value);
+  }
+  return undefined;
+}

@@ -1,0 +1,167 @@
+import type { Value } from "../onnx/build.ts";
+import type { Attributes, Doubles } from "./attributes.ts";
+import { byDecision, normalized, oneVsRest, pairOf } from "./classify.ts";
+import { columnsOf, matrixOf, restrict } from "./columns.ts";
+import type { Fitted, Lowering, Numbers, Part } from "./fitted.ts";
+import { classesOf, type Labels } from "./labels.ts";
+
+/** Linear models: X · coef_ᵀ + intercept_. */
+
+/** [N] for coefficients [F] (and [1, F] where `flat`), [N, K] for [K, F]. */
+function linear({ estimator, columns, graph }: Part, flat: boolean): Numbers {
+  restrict(columns, "finite");
+  const x = matrixOf(graph, columns);
+  const coefficients = estimator.doubles("coef_");
+  const intercept = estimator.maybeDoubles(["intercept_"]) ?? zero;
+  return timesPlus(graph, x, coefficients, intercept, flat);
+}
+
+const zero: Doubles = { shape: [], values: Float64Array.of(0) };
+
+function timesPlus(
+  graph: Part["graph"],
+  x: Value,
+  { shape, values }: Doubles,
+  intercept: Doubles,
+  flat: boolean,
+): Numbers {
+  const [rows = 1, width = rows] = shape.length === 1 ? [1, shape[0]] : shape;
+  const product = graph.matmul(x, graph.doubles(transposed(values, rows, width), [width, rows]));
+  const sum = graph.add(product, graph.doubles(intercept.values, [intercept.values.length]));
+  if (shape.length === 1 || (flat && rows === 1)) {
+    return { value: graph.reshape(sum, [-1]), width: undefined };
+  }
+  return { value: sum, width: rows };
+}
+
+export function transposed(values: Float64Array, rows: number, columns: number): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let row = 0; row < rows; row += 1) {
+    for (let at = 0; at < columns; at += 1) {
+      out[at * rows + row] = values[row * columns + at] ?? 0;
+    }
+  }
+  return out;
+}
+
+export const lowerLinearRegressor: Lowering = (part) => ({ predict: linear(part, false) });
+
+/** A decision, and no probabilities. */
+export const lowerLinearClassifier: Lowering = (part) => {
+  const { value, width } = linear(part, true);
+  return byDecision(part.graph, classesOf(part.estimator), value, width);
+};
+
+export const lowerLogistic: Lowering = (part) => {
+  const { graph, estimator } = part;
+  const labels = classesOf(estimator);
+  const { value, width } = linear(part, true);
+  const proba = isOneVsRest(estimator, labels)
+    ? oneVsRest(graph, value, width)
+    : graph.softmax(width === undefined ? bothSides(part, value) : value);
+  return {
+    ...byDecision(graph, labels, value, width),
+    proba: { value: proba, width: labels.values.length },
+  };
+};
+
+/** The rule by which LogisticRegression.predict_proba chooses. */
+function isOneVsRest(estimator: Attributes, { values }: Labels): boolean {
+  const kind = estimator.text("multi_class", "deprecated");
+  switch (kind) {
+    case "ovr":
+      return true;
+    case "multinomial":
+      return false;
+    case "auto":
+    case "warn":
+    case "deprecated":
+      // Before "auto" came (0.22) a model that was given nothing was of one against the rest.
+      if (kind === "warn") return true;
+      return values.length <= 2 || estimator.text("solver") === "liblinear";
+    default:
+      throw estimator.unknown("multi_class");
+  }
+}
+
+/** [−d, d]. */
+function bothSides({ graph }: Part, decision: Value): Value {
+  const column = graph.reshape(decision, [-1, 1]);
+  return graph.concat([graph.node("Neg", [column]), column]);
+}
+
+export const lowerSgdClassifier: Lowering = (part) => {
+  const { graph, estimator } = part;
+  const labels = classesOf(estimator);
+  const { value, width } = linear(part, true);
+  const decided = byDecision(graph, labels, value, width);
+  const loss = estimator.text("loss");
+  const count = labels.values.length;
+  switch (loss) {
+    case "log":
+    case "log_loss":
+      return { ...decided, proba: { value: oneVsRest(graph, value, width), width: count } };
+    case "modified_huber": {
+      const clipped = graph.node("Clip", [value, graph.double(-1), graph.double(1)]);
+      const p = graph.div(graph.add(clipped, graph.double(1)), graph.double(2));
+      const proba = width === undefined ? pairOf(graph, p) : normalized(graph, p, count);
+      return { ...decided, proba: { value: proba, width: count } };
+    }
+    case "hinge":
+    case "squared_hinge":
+    case "perceptron":
+    case "squared_error":
+    case "squared_loss":
+    case "huber":
+    case "epsilon_insensitive":
+    case "squared_epsilon_insensitive":
+      return decided;
+    default:
+      throw estimator.unknown("loss");
+  }
+};
+
+/** PoissonRegressor and its like: the inverse of their link. */
+export const lowerGeneralized: Lowering = (part) => {
+  const { graph, estimator } = part;
+  const { value, width } = linear(part, false);
+  if (estimator.name !== "TweedieRegressor") {
+    return { predict: { value: graph.node("Exp", [value]), width } };
+  }
+  const link = estimator.text("link", "auto");
+  if (link !== "auto" && link !== "log" && link !== "identity") throw estimator.unknown("link");
+  const log = link === "log" || (link === "auto" && estimator.number("power") > 0);
+  return { predict: { value: log ? graph.node("Exp", [value]) : value, width } };
+};
+
+export const lowerDiscriminant: Lowering = (part) => {
+  const { graph, estimator } = part;
+  const labels = classesOf(estimator);
+  const { value, width } = linear(part, true);
+  const old = estimator.release < 0.022;
+  const proba = width === undefined || old ? oneVsRest(graph, value, width) : graph.softmax(value);
+  const decided: Fitted = {
+    ...byDecision(graph, labels, value, width),
+    proba: { value: proba, width: labels.values.length },
+  };
+  const scalings = estimator.maybeDoubles(["scalings_"], 2);
+  return scalings === undefined ? decided : { ...decided, transform: projected(part, scalings) };
+};
+
+function projected({ graph, estimator, columns }: Part, scalings: Doubles) {
+  const [features = 0, found = 0] = scalings.shape;
+  const kept = Math.min(found, estimator.maybeNumber("_max_components") ?? found);
+  const chosen = new Float64Array(features * kept);
+  for (let row = 0; row < features; row += 1) {
+    for (let at = 0; at < kept; at += 1) {
+      chosen[row * kept + at] = scalings.values[row * found + at] ?? 0;
+    }
+  }
+  const x = matrixOf(graph, columns);
+  const mean = estimator.maybeDoubles(["xbar_"], 1);
+  const centred = mean === undefined ? x : graph.sub(x, graph.doubles(mean.values));
+  return columnsOf(graph.matmul(centred, graph.doubles(chosen, [features, kept])), kept);
+}
+
+/** Regressors whose intercept_ is an array of one number though their answer is [N]. */
+export const lowerLinearSingle: Lowering = (part) => ({ predict: linear(part, true) });

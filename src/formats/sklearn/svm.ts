@@ -1,0 +1,188 @@
+import type { Value } from "../onnx/build.ts";
+import type { Doubles } from "./attributes.ts";
+import { matrixOf, restrict } from "./columns.ts";
+import type { Fitted, Lowering, Part } from "./fitted.ts";
+import { classesOf } from "./labels.ts";
+import { transposed } from "./linear.ts";
+import { coupled } from "./svm-coupling.ts";
+
+/** Support vector machines, as libsvm computes them. */
+
+/** The kernel of each row with each support vector, [N, vectors]. */
+function kernelOf(part: Part, vectors: Doubles): Value {
+  const { estimator, graph, columns } = part;
+  restrict(columns, "finite");
+  const x = matrixOf(graph, columns);
+  const [count = 0, width = 0] = vectors.shape;
+  const dot = graph.matmul(
+    x,
+    graph.doubles(transposed(vectors.values, count, width), [width, count]),
+  );
+  const kernel = estimator.get("kernel");
+  if (kernel === "linear") return dot;
+  const gamma = graph.double(estimator.number("_gamma", "gamma"));
+  const coefficient = graph.double(estimator.maybeNumber("coef0") ?? 0);
+  switch (kernel) {
+    case "rbf":
+      return rbf(part, x, vectors, gamma);
+    case "poly": {
+      const inner = graph.add(graph.mul(gamma, dot), coefficient);
+      return graph.node("Pow", [inner, graph.double(estimator.number("degree"))]);
+    }
+    case "sigmoid":
+      return graph.node("Tanh", [graph.add(graph.mul(gamma, dot), coefficient)]);
+    default:
+      throw estimator.unknown("kernel");
+  }
+}
+
+/** exp(−γ |x − v|²), with the differences squared. */
+function rbf({ graph }: Part, x: Value, { shape, values }: Doubles, gamma: Value): Value {
+  const [count = 0, width = 0] = shape;
+  const byFeature = transposed(values, count, width);
+  let sum: Value | undefined;
+  for (let at = 0; at < width; at += 1) {
+    const fitted = graph.doubles(byFeature.slice(at * count, (at + 1) * count), [1, count]);
+    const away = graph.sub(graph.columns(x, [at]), fitted);
+    const square = graph.mul(away, away);
+    sum = sum === undefined ? square : graph.add(sum, square);
+  }
+  return graph.node("Exp", [graph.mul(graph.node("Neg", [gamma]), sum ?? x)]);
+}
+
+export const lowerSvc: Lowering = (part): Fitted => {
+  const { estimator, graph } = part;
+  const labels = classesOf(estimator);
+  const classes = labels.values.length;
+  const vectors = estimator.doubles("support_vectors_", 2);
+  const kernel = kernelOf(part, vectors);
+  const counts = [
+    ...estimator.doubles(estimator.has("_n_support") ? "_n_support" : "n_support_").values,
+  ];
+  const dual = estimator.doubles(estimator.has("_dual_coef_") ? "_dual_coef_" : "dual_coef_", 2);
+  const intercept = estimator.doubles(
+    estimator.has("_intercept_") ? "_intercept_" : "intercept_",
+  ).values;
+  const table = pairTable(counts, dual, classes);
+  const [vectorCount = 0] = vectors.shape;
+  const product = graph.matmul(kernel, graph.doubles(table, [vectorCount, intercept.length]));
+  const pairs = graph.add(product, graph.doubles(intercept));
+  const answer = decided(part, pairs, classes);
+  const index =
+    estimator.flag("break_ties", false) && classes > 2 ? graph.argMax(answer.ovr) : answer.index;
+  const proba = probaOf(part, pairs, classes);
+  return {
+    classes: { index, labels },
+    decision: answer.decision,
+    ...(proba === undefined ? {} : { proba: { value: proba, width: classes } }),
+  };
+};
+
+/** What each support vector adds to the decision of each pair of classes. */
+function pairTable(counts: readonly number[], dual: Doubles, classes: number): Float64Array {
+  const [, vectors = 0] = dual.shape;
+  const pairs = (classes * (classes - 1)) / 2;
+  const table = new Float64Array(vectors * pairs);
+  const starts = counts.map((_, at) => counts.slice(0, at).reduce((sum, one) => sum + one, 0));
+  let pair = 0;
+  for (let first = 0; first < classes; first += 1) {
+    for (let second = first + 1; second < classes; second += 1) {
+      for (const [of, row] of [
+        [first, second - 1],
+        [second, first],
+      ] as const) {
+        const from = starts[of] ?? 0;
+        for (let at = from; at < from + (counts[of] ?? 0); at += 1) {
+          table[at * pairs + pair] = dual.values[row * vectors + at] ?? 0;
+        }
+      }
+      pair += 1;
+    }
+  }
+  return table;
+}
+
+/** Votes of the pairs, and the decision in the shape that was asked for. */
+function decided({ estimator, graph }: Part, pairs: Value, classes: number) {
+  const width = (classes * (classes - 1)) / 2;
+  const won = new Float64Array(width * classes);
+  const lost = new Float64Array(width * classes);
+  let pair = 0;
+  for (let first = 0; first < classes; first += 1) {
+    for (let second = first + 1; second < classes; second += 1) {
+      won[pair * classes + first] = 1;
+      lost[pair * classes + second] = 1;
+      pair += 1;
+    }
+  }
+  const positive = graph.cast(graph.node("Greater", [pairs, graph.double(0)]), "FP64");
+  const negative = graph.sub(graph.double(1), positive);
+  const wins = graph.doubles(won, [width, classes]);
+  const losses = graph.doubles(lost, [width, classes]);
+  const votes = graph.add(graph.matmul(positive, wins), graph.matmul(negative, losses));
+  const index = graph.argMax(votes);
+  if (classes === 2) {
+    // The library turns the sign: above 0 is the second class.
+    const flat = graph.node("Neg", [graph.reshape(pairs, [-1])]);
+    return { index, decision: { value: flat, width: undefined }, ovr: pairs };
+  }
+  const trust = graph.sub(graph.matmul(pairs, wins), graph.matmul(pairs, losses));
+  const third = graph.mul(graph.double(3), graph.add(graph.node("Abs", [trust]), graph.double(1)));
+  // Ties of the library's own votes, which count a decision of 0 for the first.
+  const least = graph.cast(graph.node("Less", [pairs, graph.double(0)]), "FP64");
+  const most = graph.sub(graph.double(1), least);
+  const counted = graph.add(graph.matmul(most, wins), graph.matmul(least, losses));
+  const ovr = graph.add(counted, graph.div(trust, third));
+  const shape = estimator.text("decision_function_shape", "ovr");
+  if (shape === "ovo") return { index, decision: { value: pairs, width }, ovr };
+  if (shape !== "ovr") throw estimator.unknown("decision_function_shape");
+  return { index, decision: { value: ovr, width: classes }, ovr };
+}
+
+/** Platt's probabilities, coupled over the pairs. */
+function probaOf({ estimator, graph }: Part, pairs: Value, classes: number): Value | undefined {
+  if (estimator.get("probability") !== true && !estimator.flag("_effective_probability", false))
+    return undefined;
+  const a = estimator.maybeDoubles(["_probA", "probA_"])?.values;
+  const b = estimator.maybeDoubles(["_probB", "probB_"])?.values;
+  if (a === undefined || b === undefined || a.length === 0) return undefined;
+  const inner = graph.add(graph.mul(pairs, graph.doubles(a)), graph.doubles(b));
+  const p = graph.div(graph.double(1), graph.add(graph.double(1), graph.node("Exp", [inner])));
+  const clamped = graph.node("Clip", [p, graph.double(1e-7), graph.double(1 - 1e-7)]);
+  return coupled(graph, clamped, classes);
+}
+
+export const lowerSvr: Lowering = (part) => {
+  const { graph } = part;
+  return { predict: { value: graph.reshape(oneDecision(part), [-1]), width: undefined } };
+};
+
+export const lowerOneClassSvm: Lowering = (part) => {
+  const { graph } = part;
+  const decision = graph.reshape(oneDecision(part), [-1]);
+  const inside = graph.cast(graph.node("Greater", [decision, graph.double(0)]), "INT64");
+  const sign = graph.node("Sub", [
+    graph.node("Mul", [inside, graph.ints([2], [])]),
+    graph.ints([1], []),
+  ]);
+  return {
+    predict: { value: sign, width: undefined, datatype: "INT64" },
+    decision: { value: decision, width: undefined },
+  };
+};
+
+/** [N, 1]. */
+function oneDecision(part: Part): Value {
+  const { estimator, graph } = part;
+  const vectors = estimator.doubles("support_vectors_", 2);
+  const [count = 0] = vectors.shape;
+  const dual = estimator.doubles(
+    estimator.has("_dual_coef_") ? "_dual_coef_" : "dual_coef_",
+    2,
+  ).values;
+  const intercept = estimator.doubles(
+    estimator.has("_intercept_") ? "_intercept_" : "intercept_",
+  ).values;
+  const product = graph.matmul(kernelOf(part, vectors), graph.doubles(dual, [count, 1]));
+  return graph.add(product, graph.doubles(intercept));
+}

@@ -1,0 +1,31 @@
+/** Work on a table that no graph does; done in the worker, before the graph. Plain, so it is kept. */
+export type Stage = VectorizeStage | KnownStage;
+
+/** Text → counts of its terms, as CountVectorizer and TfidfVectorizer have them. */
+export interface VectorizeStage {
+  readonly kind: "vectorize";
+  /** The feed of text, and the column in it. */
+  readonly feed: string;
+  readonly column: number;
+  /** The graph's input that is made, FP64 [N, terms]. */
+  readonly output: string;
+  readonly analyzer: "word" | "char" | "char_wb";
+  readonly terms: readonly string[];
+  readonly lowercase: boolean;
+  readonly stripAccents: "none" | "unicode" | "ascii";
+  readonly ngrams: readonly [from: number, to: number];
+  readonly stopWords: readonly string[];
+  readonly binary: boolean;
+}
+
+/** Refuses what an encoder has not seen when it was fitted. */
+export interface KnownStage {
+  readonly kind: "known";
+  readonly feed: string;
+  readonly column: number;
+  /** For the message. */
+  readonly position: number;
+  readonly values: readonly (string | number)[];
+  /** A missing value is known, too. */
+  readonly missing: boolean;
+}

@@ -1,0 +1,83 @@
+import type { VectorizeStage } from "./stage.ts";
+
+/** Terms of a text, as scikit-learn's vectorisers find them (feature_extraction/text.py). */
+
+type Analysis = Pick<VectorizeStage, "analyzer" | "lowercase" | "stripAccents" | "ngrams" | "stopWords">;
+
+export function termsIn(text: string, analysis: Analysis): string[] {
+  const { analyzer, ngrams } = analysis;
+  const clean = stripped(analysis.lowercase ? text.toLowerCase() : text, analysis.stripAccents);
+  if (analyzer === "word") {
+    const stop = new Set(analysis.stopWords);
+    const tokens = wordsIn(clean).filter((token) => !stop.has(token));
+    return wordRuns(tokens, ngrams);
+  }
+  const spaced = [...clean.replace(spaces, " ")];
+  return analyzer === "char" ? characterRuns(spaced, ngrams) : runsWithinWords(spaced.join(""), ngrams);
+}
+
+/** `\s\s+` of Python: two or more become one space. */
+const spaces = /[\s\x1c-\x1f\x85]{2,}/gu;
+
+/** `(?u)\b\w\w+\b`: Python's \w is letters, numbers and the underscore. */
+function wordsIn(text: string): string[] {
+  return text.match(/[\p{L}\p{N}_]{2,}/gu) ?? [];
+}
+
+function stripped(text: string, accents: Analysis["stripAccents"]): string {
+  switch (accents) {
+    case "none":
+      return text;
+    case "unicode": {
+      const decomposed = text.normalize("NFKD");
+      return decomposed === text ? text : decomposed.replace(combining, "");
+    }
+    case "ascii":
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is kept.
+      return text.normalize("NFKD").replace(/[^\x00-\x7f]/gu, "");
+    default:
+      return accents satisfies never;
+  }
+}
+
+/** Characters with a combining class. */
+const combining = /\p{Mn}/gu;
+
+function wordRuns(tokens: readonly string[], [from, to]: readonly [number, number]): string[] {
+  if (to === 1) return [...tokens];
+  const terms: string[] = from === 1 ? [...tokens] : [];
+  for (let size = from === 1 ? 2 : from; size <= Math.min(to, tokens.length); size += 1) {
+    for (let at = 0; at + size <= tokens.length; at += 1) {
+      terms.push(tokens.slice(at, at + size).join(" "));
+    }
+  }
+  return terms;
+}
+
+function characterRuns(letters: readonly string[], [from, to]: readonly [number, number]): string[] {
+  const terms: string[] = [];
+  for (let size = from; size <= Math.min(to, letters.length); size += 1) {
+    for (let at = 0; at + size <= letters.length; at += 1) {
+      terms.push(letters.slice(at, at + size).join(""));
+    }
+  }
+  return terms;
+}
+
+/** Runs of each word with a space on either side; a word shorter than the run counts once. */
+function runsWithinWords(text: string, [from, to]: readonly [number, number]): string[] {
+  const terms: string[] = [];
+  for (const word of text.split(/[\s\x1c-\x1f\x85]+/u).filter((one) => one !== "")) {
+    const letters = [" ", ...word, " "];
+    for (let size = from; size <= to; size += 1) {
+      terms.push(letters.slice(0, size).join(""));
+      let at = 0;
+      while (at + size < letters.length) {
+        at += 1;
+        terms.push(letters.slice(at, at + size).join(""));
+      }
+      if (at === 0) break;
+    }
+  }
+  return terms;
+}
