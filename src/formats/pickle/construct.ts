@@ -23,6 +23,8 @@ const builders: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ["numpy.core.numeric._frombuffer", fromBuffer],
   ["numpy._core.numeric._frombuffer", fromBuffer],
   ["numpy.dtype", ([text]) => dtypeOf(textOf(text))],
+  ["numpy.core._ufunc_reconstruct", ufunc],
+  ["numpy._core._ufunc_reconstruct", ufunc],
   ["_codecs.encode", encoded],
   ["builtins.bytes", bytesCall],
   ["builtins.bytearray", bytesCall],
@@ -153,6 +155,10 @@ function encoded([text, encoding]: readonly PyValue[]): PyValue {
   return { kind: "bytes", bytes: Buffer.from(textOf(text), "latin1") };
 }
 
+function ufunc([module, name]: readonly PyValue[]): PyValue {
+  return { kind: "global", module: textOf(module), name: textOf(name) };
+}
+
 function bytesCall([content, encoding]: readonly PyValue[]): PyValue {
   if (content === undefined) return { kind: "bytes", bytes: new Uint8Array(0) };
   if (encoding !== undefined) return encoded([content, encoding]);
@@ -181,9 +187,9 @@ function setCall([items]: readonly PyValue[]): PyValue {
 }
 
 /** `(class, base, state)`: only bases without a state of their own are known here. */
-function reconstructed([type, base]: readonly PyValue[]): PyValue {
+function reconstructed([type, base, content]: readonly PyValue[]): PyValue {
   const { module, name } = globalOf(base);
-  const made = objectOf(globalOf(type), []);
-  if (module === "builtins" && (name === "object" || name === "dict")) return made;
+  const made = objectOf(globalOf(type), content === null || content === undefined ? [] : [content]);
+  if (module === "builtins" && ["object", "dict", "tuple", "list"].includes(name)) return made;
   throw new FormatError(`objects made from '${clip(`${module}.${name}`)}' are not supported`);
 }

@@ -46,11 +46,11 @@ export class PickleCursor {
     return this.bytes.readDoubleBE(this.#move(8));
   }
 
-  /** Text up to the end of the line, which is not part of it. */
+  /** Text up to the end of the line, which is not part of it; Latin-1, as protocol 0 has it. */
   line(): string {
     const end = this.bytes.indexOf(0x0a, this.at);
     if (end < 0) throw new FormatError("a line of the pickle has no end");
-    const text = this.bytes.toString("utf8", this.at, end);
+    const text = this.bytes.toString("latin1", this.at, end);
     this.at = end + 1;
     return text;
   }

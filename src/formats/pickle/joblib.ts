@@ -15,7 +15,8 @@ export function readWrappedArray(
   cursor: PickleCursor,
   nested: () => PyValue,
 ): NdArray {
-  if (type.module !== "joblib.numpy_pickle") throw damaged("an array's wrapper");
+  // scikit-learn brought its own joblib up to 0.20.
+  if (!/(^|\.)joblib\.numpy_pickle$/.test(type.module)) throw damaged("an array's wrapper");
   const dtype = attributes.get("dtype");
   const order = attributes.get("order");
   if (typeof dtype !== "object" || dtype?.kind !== "dtype") throw damaged("an array's dtype");

@@ -34,6 +34,9 @@ const names = new Set([
   "copyreg._reconstructor",
   "copyreg.__newobj__",
   "functools.partial",
+  "builtins.FutureWarning",
+  "builtins.DeprecationWarning",
+  "builtins.UserWarning",
 ]);
 
 /** What pickles that run code name; of modules, all of them. */
@@ -44,6 +47,7 @@ const exploits =
 const modern: Readonly<Record<string, string>> = {
   __builtin__: "builtins",
   copy_reg: "copyreg",
+  exceptions: "builtins",
 };
 
 /** The global of these names, where a model file may name it. Throws FormatError. */

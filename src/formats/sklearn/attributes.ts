@@ -1,5 +1,6 @@
 import { clip } from "../../domain/text.ts";
 import { FormatError } from "../error.ts";
+import { intOf } from "../pickle/numpy.ts";
 import type { NdArray, PyObject, PyValue } from "../pickle/values.ts";
 import { denseOf } from "./sparse.ts";
 
@@ -179,5 +180,6 @@ export function doublesOf(value: PyValue, owner: Attributes, name: string): Doub
 export function arrayItems({ elements, dtype }: NdArray): readonly PyValue[] {
   if (elements instanceof DataView) throw new FormatError("records stand where values should");
   if (dtype.code === "b") return Array.from(elements, (one) => one === 1);
-  return Array.from(elements as ArrayLike<PyValue>);
+  const items = Array.from(elements as ArrayLike<PyValue>);
+  return items.map((one) => (typeof one === "bigint" ? intOf(one) : one));
 }

@@ -81,7 +81,10 @@ function classified({ graph, estimator }: Part, raw: Value, sums: number, factor
   };
 }
 
-const epsilon32 = 2 ** -23;
+/** How near to 0 and 1 the first probabilities may be. */
+function epsilonOf({ release }: Attributes): number {
+  return release >= 1.008 ? 2 ** -52 : 2 ** -23;
+}
 
 function baseOf(part: Part, sums: number): Base {
   const { estimator, graph, columns } = part;
@@ -95,8 +98,9 @@ function baseOf(part: Part, sums: number): Base {
     return { rows: graph.reshape(inner.predict.value, [-1, 1]) };
   }
   if (inner.proba === undefined) throw estimator.unknown("init");
-  const low = graph.double(epsilon32);
-  const p = graph.node("Clip", [inner.proba.value, low, graph.double(1 - epsilon32)]);
+  const epsilon = epsilonOf(estimator);
+  const low = graph.double(epsilon);
+  const p = graph.node("Clip", [inner.proba.value, low, graph.double(1 - epsilon)]);
   const logs = graph.node("Log", [p]);
   if (sums > 1) {
     return {
@@ -136,7 +140,8 @@ function constantOf({ estimator }: Part, init: Attributes, sums: number) {
       return undefined;
   }
   const prior = init.doubles("class_prior_").values;
-  const clipped = [...prior].map((p) => Math.min(Math.max(p, epsilon32), 1 - epsilon32));
+  const epsilon = epsilonOf(estimator);
+  const clipped = [...prior].map((p) => Math.min(Math.max(p, epsilon), 1 - epsilon));
   if (sums === 1) {
     const p = clipped[1] ?? 0;
     const odds = Math.log(p / (1 - p));

@@ -4,7 +4,7 @@ import type { Method, MethodName, TabularSignature } from "../../domain/model.ts
 import { FormatError } from "../error.ts";
 import { GraphBuilder, type Value } from "../onnx/build.ts";
 import type { PyValue } from "../pickle/values.ts";
-import type { Stage } from "../stages/stage.ts";
+import type { AfterStage, Stage } from "../stages/stage.ts";
 import { Attributes } from "./attributes.ts";
 import { type Column, matrixOf, TableBlock } from "./columns.ts";
 import { namesOf } from "./compose.ts";
@@ -18,6 +18,8 @@ export interface Converted {
   readonly signature: TabularSignature;
   /** What the worker does before the graph. */
   readonly stages: readonly Stage[];
+  /** And after it. */
+  readonly after: readonly AfterStage[];
 }
 
 /** A fitted scikit-learn estimator → a graph in double. Throws FormatError. */
@@ -28,6 +30,7 @@ export function convertSklearn(value: PyValue): Converted {
   const estimator = new Attributes(value);
   const graph = new GraphBuilder();
   const stages: Stage[] = [];
+  const after: AfterStage[] = [];
   const names = inputNames(estimator);
   const table = new TableBlock(widthOf(estimator), names);
   let depth = 0;
@@ -39,7 +42,7 @@ export function convertSklearn(value: PyValue): Converted {
     return fitted;
   };
   const fitted = lower(estimator, table.all());
-  const methods = methodsOf(graph, fitted);
+  const methods = methodsOf(graph, fitted, after);
   const [first] = methods;
   if (first === undefined) throw new FormatError(`${estimator.name} has nothing to answer with`);
   const { columns, feeds } = table.finish(graph);
@@ -57,6 +60,7 @@ export function convertSklearn(value: PyValue): Converted {
       style: "kserve",
     },
     stages: placed,
+    after,
   };
 }
 
@@ -66,7 +70,9 @@ function placedIn(stage: Stage, feeds: TabularSignature["feeds"]): Stage {
   return { ...stage, column: feed?.columns.indexOf(stage.column) ?? -1 };
 }
 
-function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
+const pairsName = "pairs";
+
+function methodsOf(graph: GraphBuilder, fitted: Fitted, after: AfterStage[]): Method[] {
   const methods: Method[] = [];
   const give = (name: MethodName, value: Value, datatype: Datatype, width: number | undefined) => {
     const shape = width === undefined ? [-1] : [-1, width];
@@ -75,7 +81,7 @@ function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
   };
   const numbers = (name: MethodName, { value, width, datatype = "FP64" }: Numbers) =>
     give(name, value, datatype, width);
-  const { classes, manyClasses, predict, proba, decision, transform } = fitted;
+  const { classes, manyClasses, predict, proba, coupled, decision, transform } = fitted;
   if (classes !== undefined) {
     const { labels, index } = classes;
     give("predict", labelled(graph, labels, index), labels.datatype, undefined);
@@ -83,6 +89,21 @@ function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
     give("predict", manyClasses.value, manyClasses.labels.datatype, manyClasses.width);
   } else if (predict !== undefined) numbers("predict", predict);
   if (proba !== undefined) give("predict_proba", proba.value, "FP64", proba.width);
+  if (coupled !== undefined) {
+    const { value, width } = coupled;
+    graph.output(value, {
+      name: pairsName,
+      datatype: "FP64",
+      shape: [-1, (width * (width - 1)) / 2],
+    });
+    methods.push({
+      name: "predict_proba",
+      output: "predict_proba",
+      datatype: "FP64",
+      shape: [-1, width],
+    });
+    after.push({ kind: "couple", input: pairsName, output: "predict_proba", classes: width });
+  }
   if (decision !== undefined) numbers("decision_function", decision);
   if (transform !== undefined && transform.length > 0) {
     give("transform", matrixOf(graph, transform), "FP64", transform.length);
@@ -117,12 +138,20 @@ function inputNames(estimator: Attributes): readonly string[] | undefined {
 
 /** How many columns an estimator was fitted with. */
 export function widthOf(estimator: Attributes): number {
-  const own = estimator.maybeNumber("n_features_in_", "n_features_", "_n_features");
+  // What a selector calls so is how many it kept.
+  const names = estimator.has("support_") && !estimator.has("support_vectors_") ? [] : legacyCounts;
+  const own = estimator.maybeNumber("n_features_in_", ...names);
   if (own !== undefined && Number.isInteger(own) && own > 0) return own;
-  const names = namesOf(estimator);
-  if (names !== undefined) return names.length;
+  const support = estimator.get("support_");
+  const selector = names.length === 0 && typeof support === "object" && support.kind === "array";
+  if (selector) return support.shape[0] ?? 0;
+  const columns = namesOf(estimator);
+  if (columns !== undefined) return columns.length;
   if (estimator.has("vocabulary_")) return 1;
-  const inner = firstInside(estimator) ?? partInside(estimator);
+  const inner =
+    estimator.name === "Pipeline"
+      ? firstWithWidth(estimator)
+      : (firstInside(estimator) ?? partInside(estimator));
   if (inner !== undefined) return widthOf(inner);
   const found = arrayWidth(estimator);
   if (found !== undefined) return found;
@@ -148,6 +177,21 @@ function arrayWidth(estimator: Attributes): number | undefined {
     const [coefficients] = estimator.items("coefs_");
     if (typeof coefficients === "object" && coefficients?.kind === "array")
       return coefficients.shape[0];
+  }
+  return undefined;
+}
+
+const legacyCounts = ["n_features_", "_n_features", "n_input_features_"];
+
+/** Steps without a state of their own leave the number of columns to the next. */
+const stateless = ["Normalizer", "Binarizer", "FunctionTransformer"];
+
+function firstWithWidth(pipeline: Attributes): Attributes | undefined {
+  for (const step of pipeline.items("steps")) {
+    const value = typeof step === "object" && step?.kind === "tuple" ? step.items[1] : undefined;
+    if (typeof value !== "object" || value?.kind !== "object") continue;
+    const one = new Attributes(value);
+    if (!stateless.includes(one.name) || one.has("n_features_in_")) return one;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { FormatError } from "../error.ts";
 import type { GraphBuilder, Value } from "../onnx/build.ts";
 import type { PyValue } from "../pickle/values.ts";
+import { missingText } from "../stages/stage.ts";
 import { type Attributes, arrayItems, doublesOf } from "./attributes.ts";
 import { type Column, columnsOf, matrixOf, restrict, TableBlock, textOf } from "./columns.ts";
 import type { Lowering, Part } from "./fitted.ts";
@@ -48,9 +49,6 @@ function categoriesIn(estimator: Attributes, item: PyValue): Categories {
     `${estimator.name} with a column of text and numbers is not supported; export the model to ONNX`,
   );
 }
-
-/** No category of anybody. */
-
 
 /** Which category a column has, as 0s and 1s [N, k]. */
 function matches({ graph }: Part, column: Column, { kind, values, missing }: Categories): Value {

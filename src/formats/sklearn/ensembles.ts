@@ -6,6 +6,7 @@ import { byProba, pairOf } from "./classify.ts";
 import { type Column, columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { classesOf, labelled } from "./labels.ts";
+import { batchwise } from "./svm.ts";
 import { rounded, treeOf, withValues } from "./trees.ts";
 
 /** Estimators that ask several others and make one answer of it. */
@@ -160,15 +161,16 @@ export const lowerBaggingRegressor: Lowering = (part) => {
 const euler = 0.5772156649015329;
 
 /** How long a path is on average in a tree of so many samples. */
-function averagePath(samples: number): number {
-  if (samples <= 1) return 0;
-  if (samples <= 2) return 1;
+function averagePath(samples: number, release: number): number {
+  if (samples <= 1) return release < 0.021 ? 1 : 0;
+  if (samples <= 2 && release >= 0.021) return 1;
   return 2 * (Math.log(samples - 1) + euler) - (2 * (samples - 1)) / samples;
 }
 
 export const lowerIsolationForest: Lowering = (part) => {
   const { estimator, graph, columns } = part;
-  restrict(columns, estimator.release >= 1.006 ? "missing" : "finite");
+  const { release } = estimator;
+  restrict(columns, release >= 1.006 ? "missing" : "finite");
   const x = rounded(graph, matrixOf(graph, columns));
   const features = drawn(part).map((own) => own.map((column) => columns.indexOf(column)));
   const trees = estimator.children("estimators_").map((one, at) => {
@@ -182,7 +184,7 @@ export const lowerIsolationForest: Lowering = (part) => {
     const moved = tree.feature.map((feature) => features[at]?.[feature] ?? 0);
     const deep = withValues(
       tree,
-      (node) => (depths[node] ?? 0) + averagePath(samples[node] ?? 0) - 1,
+      (node) => (depths[node] ?? 0) + averagePath(samples[node] ?? 0, release) - 1,
     );
     return { ...deep, feature: moved };
   });
@@ -193,7 +195,7 @@ export const lowerIsolationForest: Lowering = (part) => {
     comparison: "leq",
   });
   const most = estimator.number("_max_samples", "max_samples_");
-  const whole = graph.double(trees.length * averagePath(most));
+  const whole = graph.double(trees.length * averagePath(most, release));
   const power = graph.node("Neg", [graph.div(graph.reshape(depth, [-1]), whole)]);
   const score = graph.node("Neg", [graph.node("Pow", [graph.double(2), power])]);
   const decision = graph.sub(score, graph.double(estimator.number("offset_", "_offset_")));
@@ -479,10 +481,9 @@ export const lowerOneVsOne: Lowering = (part) => {
       decision: { value: flat, width: undefined },
     };
   }
-  return {
-    classes: { index: graph.argMax(decision), labels },
-    decision: { value: decision, width: count },
-  };
+  const classes = { index: graph.argMax(decision), labels };
+  if (batchwise(estimator, count)) return { classes };
+  return { classes, decision: { value: decision, width: count } };
 };
 
 export const lowerMultiOutputRegressor: Lowering = (part) => {

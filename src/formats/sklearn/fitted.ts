@@ -21,6 +21,8 @@ export interface Fitted {
   readonly predict?: Numbers;
   /** [N, classes]. */
   readonly proba?: { readonly value: Value; readonly width: number };
+  /** Probabilities of pairs of classes, which a stage after the graph makes those of `width` classes. */
+  readonly coupled?: { readonly value: Value; readonly width: number };
   readonly decision?: Numbers;
   readonly transform?: readonly Column[];
 }

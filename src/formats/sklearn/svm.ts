@@ -1,10 +1,9 @@
 import type { Value } from "../onnx/build.ts";
-import type { Doubles } from "./attributes.ts";
+import type { Attributes, Doubles } from "./attributes.ts";
 import { matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { classesOf } from "./labels.ts";
 import { transposed } from "./linear.ts";
-import { coupled } from "./svm-coupling.ts";
 
 /** Support vector machines, as libsvm computes them. */
 
@@ -70,13 +69,18 @@ export const lowerSvc: Lowering = (part): Fitted => {
   const answer = decided(part, pairs, classes);
   const index =
     estimator.flag("break_ties", false) && classes > 2 ? graph.argMax(answer.ovr) : answer.index;
-  const proba = probaOf(part, pairs, classes);
+  const proba = probaOf(part, pairs);
   return {
     classes: { index, labels },
-    decision: answer.decision,
-    ...(proba === undefined ? {} : { proba: { value: proba, width: classes } }),
+    ...(batchwise(estimator, classes) ? {} : { decision: answer.decision }),
+    ...(proba === undefined ? {} : { coupled: { value: proba, width: classes } }),
   };
 };
+
+/** Up to 0.20 the decision of a row was scaled by all rows that were asked with it. */
+export function batchwise(estimator: Attributes, classes: number): boolean {
+  return estimator.release < 0.021 && classes > 2;
+}
 
 /** What each support vector adds to the decision of each pair of classes. */
 function pairTable(counts: readonly number[], dual: Doubles, classes: number): Float64Array {
@@ -139,8 +143,8 @@ function decided({ estimator, graph }: Part, pairs: Value, classes: number) {
   return { index, decision: { value: ovr, width: classes }, ovr };
 }
 
-/** Platt's probabilities, coupled over the pairs. */
-function probaOf({ estimator, graph }: Part, pairs: Value, classes: number): Value | undefined {
+/** Platt's probabilities of the pairs of classes. */
+function probaOf({ estimator, graph }: Part, pairs: Value): Value | undefined {
   if (estimator.get("probability") !== true && !estimator.flag("_effective_probability", false))
     return undefined;
   const a = estimator.maybeDoubles(["_probA", "probA_"])?.values;
@@ -149,7 +153,7 @@ function probaOf({ estimator, graph }: Part, pairs: Value, classes: number): Val
   const inner = graph.add(graph.mul(pairs, graph.doubles(a)), graph.doubles(b));
   const p = graph.div(graph.double(1), graph.add(graph.double(1), graph.node("Exp", [inner])));
   const clamped = graph.node("Clip", [p, graph.double(1e-7), graph.double(1 - 1e-7)]);
-  return coupled(graph, clamped, classes);
+  return clamped;
 }
 
 export const lowerSvr: Lowering = (part) => {

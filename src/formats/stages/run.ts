@@ -1,7 +1,14 @@
 import { invalid } from "../../domain/error.ts";
 import type { Tensor } from "../../domain/tensor.ts";
 import { clip } from "../../domain/text.ts";
-import type { KnownStage, Stage, VectorizeStage } from "./stage.ts";
+import { couple } from "./couple.ts";
+import {
+  type AfterStage,
+  type KnownStage,
+  missingText,
+  type Stage,
+  type VectorizeStage,
+} from "./stage.ts";
 import { termsIn } from "./terms.ts";
 
 /**
@@ -51,16 +58,14 @@ function checkKnown(stage: KnownStage, feed: Tensor): void {
   }
   const unknown = new Set<string>();
   for (const cell of cellsOf(feed, stage.column)) {
-    if (values.has(cell) || (stage.missing && (Number.isNaN(cell) || cell === missingText))) continue;
+    if (values.has(cell) || (stage.missing && (Number.isNaN(cell) || cell === missingText)))
+      continue;
     unknown.add(typeof cell === "string" ? `'${clip(cell)}'` : String(cell));
   }
   if (unknown.size === 0) return;
   const found = [...unknown].slice(0, 5).join(", ");
   throw invalid(`Found unknown categories [${found}] in column ${stage.position} during transform`);
 }
-
-/** What stands for a missing text in front of an encoder that knows one. */
-export const missingText = "\u0001missing";
 
 function vectorized(stage: VectorizeStage, feed: Tensor): Tensor {
   let places = columns.get(stage);
@@ -82,4 +87,13 @@ function vectorized(stage: VectorizeStage, feed: Tensor): Tensor {
   }
   const bytes = new Uint8Array(counts.buffer);
   return { name: stage.output, datatype: "FP64", shape: [rows, width], bytes };
+}
+
+/** The outputs after the stages behind the graph. */
+export function runAfter(stages: readonly AfterStage[], outputs: readonly Tensor[]): Tensor[] {
+  const made = stages.flatMap((stage) => {
+    const input = outputs.find(({ name }) => name === stage.input);
+    return input === undefined ? [] : [couple(stage, input)];
+  });
+  return [...outputs, ...made];
 }

@@ -2,7 +2,10 @@ import type { VectorizeStage } from "./stage.ts";
 
 /** Terms of a text, as scikit-learn's vectorisers find them (feature_extraction/text.py). */
 
-type Analysis = Pick<VectorizeStage, "analyzer" | "lowercase" | "stripAccents" | "ngrams" | "stopWords">;
+type Analysis = Pick<
+  VectorizeStage,
+  "analyzer" | "lowercase" | "stripAccents" | "ngrams" | "stopWords"
+>;
 
 export function termsIn(text: string, analysis: Analysis): string[] {
   const { analyzer, ngrams } = analysis;
@@ -13,11 +16,14 @@ export function termsIn(text: string, analysis: Analysis): string[] {
     return wordRuns(tokens, ngrams);
   }
   const spaced = [...clean.replace(spaces, " ")];
-  return analyzer === "char" ? characterRuns(spaced, ngrams) : runsWithinWords(spaced.join(""), ngrams);
+  return analyzer === "char"
+    ? characterRuns(spaced, ngrams)
+    : runsWithinWords(spaced.join(""), ngrams);
 }
 
 /** `\s\s+` of Python: two or more become one space. */
-const spaces = /[\s\x1c-\x1f\x85]{2,}/gu;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts them as spaces.
+const spaces = /[\s\u001c-\u001f\u0085]{2,}/gu;
 
 /** `(?u)\b\w\w+\b`: Python's \w is letters, numbers and the underscore. */
 function wordsIn(text: string): string[] {
@@ -54,7 +60,10 @@ function wordRuns(tokens: readonly string[], [from, to]: readonly [number, numbe
   return terms;
 }
 
-function characterRuns(letters: readonly string[], [from, to]: readonly [number, number]): string[] {
+function characterRuns(
+  letters: readonly string[],
+  [from, to]: readonly [number, number],
+): string[] {
   const terms: string[] = [];
   for (let size = from; size <= Math.min(to, letters.length); size += 1) {
     for (let at = 0; at + size <= letters.length; at += 1) {
@@ -67,7 +76,7 @@ function characterRuns(letters: readonly string[], [from, to]: readonly [number,
 /** Runs of each word with a space on either side; a word shorter than the run counts once. */
 function runsWithinWords(text: string, [from, to]: readonly [number, number]): string[] {
   const terms: string[] = [];
-  for (const word of text.split(/[\s\x1c-\x1f\x85]+/u).filter((one) => one !== "")) {
+  for (const word of text.split(space).filter((one) => one !== "")) {
     const letters = [" ", ...word, " "];
     for (let size = from; size <= to; size += 1) {
       terms.push(letters.slice(0, size).join(""));
@@ -81,3 +90,6 @@ function runsWithinWords(text: string, [from, to]: readonly [number, number]): s
   }
   return terms;
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts them as spaces.
+const space = /[\s\u001c-\u001f\u0085]+/u;
