@@ -26,6 +26,7 @@ import type { GrpcPorts } from "./grpc/service.ts";
 import type { HttpEdge } from "./http/server.ts";
 import { ServerHealth } from "./models/health.ts";
 import { Repository } from "./models/repository.ts";
+import type { TabularHabits } from "./models/signature.ts";
 import type { Port } from "./net/port.ts";
 import type { Streams } from "./net/streams.ts";
 import { PiscinaExecutor } from "./runtime/executor.ts";
@@ -66,13 +67,13 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     slots: () => executor.openSlots,
     forget: (generation) => batcher.forget(generation),
     pressing: () => batcher.queued > 0,
+    habits: habitsOf(settings),
   });
   const health = new ServerHealth(() => repository.allReady());
   const admission = new AdmissionGate({ entriesMax: queueEntriesMax, bytesMax: queueBytesMax });
   const merging = settings.batching === "auto";
   const batcher: Batcher = new Batcher({ clock: systemClock, executor, log, merging });
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
-  const { statistics } = batcher;
   const storage = new Sources({ ...settings, env: process.env, log });
   const supply = composeSupply({ repository, storage, settings, log });
   const phasesMs = new Map<string, number>();
@@ -83,7 +84,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     phasesMs,
     queue: batcher,
     repository,
-    statistics,
+    statistics: batcher.statistics,
   });
   const ports = {
     admission,
@@ -94,7 +95,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     log,
     metrics,
     models: repository,
-    statistics,
+    statistics: batcher.statistics,
   };
   const server: Server = {
     health,
@@ -127,6 +128,10 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     },
   };
   return server;
+}
+
+function habitsOf({ tabular, predictProba }: Settings): TabularHabits {
+  return { tabular, ...(predictProba ? { predict: "proba" } : {}) };
 }
 
 /** What the first answer could do without. */

@@ -311,6 +311,24 @@ export const settings = {
     summary: "true or false: whether attributes of a CloudEvent go into its answer",
     group: "KServe",
   }),
+  tabular: setting({
+    flags: ["--tabular"],
+    env: ["THAW_TABULAR"],
+    placeholder: "kserve|mlserver",
+    parse: oneOf(["kserve", "mlserver"] as const),
+    fallback: "kserve" as const,
+    summary: "whose names and shapes the answers of scikit-learn, XGBoost and LightGBM models have",
+    group: "KServe",
+  }),
+  predictProba: setting({
+    flags: ["--predict-proba"],
+    env: ["PREDICT_PROBA"],
+    placeholder: "BOOL",
+    parse: isTrue,
+    fallback: false,
+    summary: "true: classifiers of scikit-learn answer with probabilities",
+    group: "KServe",
+  }),
 } as const;
 
 export type SettingKey = keyof typeof settings;

@@ -87,8 +87,11 @@ export const nodeInputsMax = 1_000;
 export const sparseElementsMax = 50_000_000;
 /** Values that nearest neighbours compare with: every run goes through all of them. */
 export const neighborElementsMax = 10_000_000;
+/** Graphs that were made of other files, kept on disk. */
+export const convertedBytesMax = 8 * GiB;
 /** Estimators inside estimators. */
 export const estimatorNestingMax = 50;
+export const lightgbmLeavesMax = 10_000_000;
 /** Trees of ensembles. */
 export const treeNodesMax = 50_000_000;
 export const treeDepthMax = 10_000;

@@ -42,6 +42,8 @@ export interface RunTimes {
 export type RunOutcome =
   | { readonly kind: "done"; readonly outputs: readonly Tensor[]; readonly times: RunTimes }
   | { readonly kind: "rejected"; readonly detail: string }
+  /** By what stands before the graph; `detail` is fit for the client. */
+  | { readonly kind: "declined"; readonly detail: string }
   | { readonly kind: "failed"; readonly detail: string }
   | { readonly kind: "lost"; readonly detail: string };
 

@@ -1,7 +1,9 @@
 import type { Carriers } from "../domain/carrier.ts";
 import type { Signature } from "../domain/model.ts";
+import { familyOf } from "./family.ts";
 import { type EditedGraph, writeEdited } from "./onnx/edited.ts";
 import { type PlanOptions, planGraph } from "./onnx/plan.ts";
+import type { AfterStage, Stage } from "./stages/stage.ts";
 
 /** A model file in the form that the engine runs. */
 export interface Lowered {
@@ -9,22 +11,47 @@ export interface Lowered {
   readonly signature: Signature;
   /** How tensors travel that the engine cannot take as they are. */
   readonly carriers: Carriers;
+  /** What is done around the graph, where anything is. */
+  readonly stages: Stages | undefined;
   /** V2's `platform`. */
   readonly platform: string;
 }
 
+export interface Stages {
+  readonly before: readonly Stage[];
+  readonly after: readonly AfterStage[];
+}
+
+const noCarriers: Carriers = { inputs: new Map(), outputs: new Map() };
+
 /** A file to be loaded as it is, or one that was made of it and is not needed after the load. */
-export type LoweredGraph = { readonly kind: "untouched"; readonly path: string } | EditedGraph;
+export type LoweredGraph =
+  | { readonly kind: "untouched"; readonly path: string }
+  | EditedGraph
+  /** A graph of ours, kept on disk where that can be: its numbers are the library's with one thread. */
+  | { readonly kind: "converted"; readonly source: string | Uint8Array };
 
 /**
  * Any model file → an ONNX graph and its signature. A graph that has to be changed is written into
  * `folder`. Throws FormatError.
  */
-export function lower(modelPath: string, folder: string, options: PlanOptions = {}): Lowered {
+export async function lower(
+  modelPath: string,
+  folder: string,
+  options: PlanOptions = {},
+): Promise<Lowered> {
+  const family = familyOf(modelPath);
+  if (family !== "onnx") {
+    const { converted } = await import("./kept.ts");
+    const { source, conversion } = await converted(modelPath, family, folder);
+    const { signature, platform, stages, after } = conversion;
+    const graph = { kind: "converted", source } as const;
+    return { graph, signature, carriers: noCarriers, stages: { before: stages, after }, platform };
+  }
   const { outline, signature, carriers, edits } = planGraph(modelPath, options);
   const graph: LoweredGraph =
     edits.length === 0
       ? { kind: "untouched", path: modelPath }
       : writeEdited({ modelPath, outline, edits, folder });
-  return { graph, signature, carriers, platform: "onnxruntime_onnx" };
+  return { graph, signature, carriers, stages: undefined, platform: "onnxruntime_onnx" };
 }

@@ -15,12 +15,13 @@ import { mayPass, StorageError } from "../domain/storage.ts";
 import { roomFor, surplus } from "./budget.ts";
 import type { Brought, PlannedVersion } from "./plan.ts";
 import { Resident, UseClock } from "./resident.ts";
-import { fitSignature } from "./signature.ts";
+import { fitSignature, type TabularHabits } from "./signature.ts";
 
 export interface LoaderPorts {
   readonly clock: Clock;
   readonly executor: Pick<Executor, "load" | "unload" | "filled" | "recycle">;
   readonly log: Log;
+  readonly habits?: TabularHabits;
   /** What all loaded models may weigh together; `undefined` for no bound. */
   readonly budgetBytes: number | undefined;
   /** How many slots there are by now, and how many there will be. */
@@ -198,7 +199,7 @@ export class Loader {
     if (outcome.kind === "refused") {
       return { kind: "refused", reason: outcome.reason, passing: outcome.passing === true };
     }
-    const fitted = fitSignature(outcome.signature, settings);
+    const fitted = fitSignature(outcome.signature, settings, this.#ports.habits);
     if (fitted.kind === "misfit") {
       await this.#ports.executor.unload(generation);
       return { kind: "refused", reason: fitted.reason, passing: false };

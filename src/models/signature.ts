@@ -1,4 +1,4 @@
-import type { Signature } from "../domain/model.ts";
+import type { Signature, TabularSignature } from "../domain/model.ts";
 import type { TensorSpec } from "../domain/tensor.ts";
 import type { DeclaredTensor, ModelSettings } from "./settings.ts";
 
@@ -14,8 +14,14 @@ export type Fitted =
  * the graph's. With Triton's `max_batch_size` above 0 the first dimension is the batch, which
  * `dims` leave out.
  */
-export function fitSignature(signature: Signature, settings: ModelSettings): Fitted {
-  if (signature.kind !== "fixed") return { kind: "fits", signature };
+export function fitSignature(
+  signature: Signature,
+  settings: ModelSettings,
+  usual: TabularHabits = {},
+): Fitted {
+  if (signature.kind !== "fixed") {
+    return { kind: "fits", signature: inHabit(signature, { ...usual, ...settings }) };
+  }
   const batched = settings.rowsMax !== undefined;
   try {
     const inputs = fitAll("input", signature.inputs, settings.inputs, batched);
@@ -25,6 +31,19 @@ export function fitSignature(signature: Signature, settings: ModelSettings): Fit
     if (!(error instanceof MisfitError)) throw error;
     return { kind: "misfit", reason: `its configuration does not fit: ${error.message}` };
   }
+}
+
+/** How models of tables answer, where they are not told otherwise. */
+export type TabularHabits = Pick<ModelSettings, "tabular" | "predict">;
+
+/** Whose names and shapes answers have, and whether classifiers say labels or probabilities. */
+function inHabit(
+  signature: TabularSignature,
+  { tabular = signature.style, predict }: TabularHabits,
+): TabularSignature {
+  const proba = signature.methods.some(({ name }) => name === "predict_proba");
+  const method = predict === "proba" && proba ? "predict_proba" : signature.method;
+  return { ...signature, style: tabular, method };
 }
 
 class MisfitError extends Error {}

@@ -48,16 +48,18 @@ export interface SessionPlan {
   /** Where weights in files of their own lie, if not beside the file. */
   readonly weightsFolder?: string;
   readonly threads: number;
+  /** No fusions: some of them keep a double's factor in single precision. */
+  readonly exact?: boolean;
 }
 
 export function createSession(plan: SessionPlan): Promise<InferenceSession> {
-  const { source, weightsFolder, threads } = plan;
+  const { source, weightsFolder, threads, exact = false } = plan;
   const options: InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    graphOptimizationLevel: "all",
+    graphOptimizationLevel: exact ? "basic" : "all",
     enableCpuMemArena: true,
     enableMemPattern: true,
     logSeverityLevel: 4,

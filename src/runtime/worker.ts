@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InferenceSession as OrtSession } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
-import { assert } from "../domain/error.ts";
+import { assert, ServingError } from "../domain/error.ts";
 import { graphInputs, graphOutputs, type Signature } from "../domain/model.ts";
 import type { LoadOutcome } from "../domain/ports.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
 import { type Lowered, type LoweredGraph, lower } from "../formats/lower.ts";
-import { Graph } from "./graph.ts";
+import { Graph, type StageRunner } from "./graph.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
 import { lacksLocale, loadRefusal } from "./refusal.ts";
@@ -38,6 +38,8 @@ export async function perform(task: Task): Promise<Reply> {
       return { kind: "unloaded" };
     case "judge": {
       const { graph, signature } = heldBy(task.generation);
+      // Graphs of ours treat each row by itself.
+      if (signature.kind === "tabular") return { kind: "judged", verdict: { kind: "batchable" } };
       return { kind: "judged", verdict: await judgeRows(graph, signature) };
     }
     case "run":
@@ -51,8 +53,9 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
   const start = performance.now();
   try {
     const { lowered, session, read } = await opened(task);
-    const { carriers, platform } = lowered;
-    const graph = new Graph(session, carriers);
+    const { platform } = lowered;
+    const stages = await stagesOf(lowered);
+    const graph = new Graph(session, lowered.carriers, stages);
     const created = performance.now();
     const signature = graph.completed(lowered.signature);
     sessions.set(task.generation, { graph, signature });
@@ -69,6 +72,17 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
   }
 }
 
+/** What runs the stages around a graph is imported where there are any. */
+async function stagesOf({ stages }: Lowered): Promise<StageRunner | undefined> {
+  if (stages === undefined || stages.before.length + stages.after.length === 0) return undefined;
+  const { runAfter, runStages } = await import("../formats/stages/run.ts");
+  return {
+    before: (inputs) => runStages(stages.before, inputs),
+    after: (outputs) => runAfter(stages.after, outputs),
+    made: new Map(stages.after.map(({ output, input }) => [output, input])),
+  };
+}
+
 interface Opened {
   readonly lowered: Lowered;
   readonly session: OrtSession;
@@ -81,7 +95,7 @@ async function opened(
   { modelPath, threads }: Pick<Extract<Task, { kind: "load" }>, "modelPath" | "threads">,
   ownLocale = true,
 ): Promise<Opened> {
-  const lowered = lower(modelPath, editedFolder, { ownLocale });
+  const lowered = await lower(modelPath, editedFolder, { ownLocale });
   const read = performance.now();
   try {
     return { lowered, session: await open(lowered.graph, threads), read };
@@ -93,6 +107,9 @@ async function opened(
 
 async function open(lowered: LoweredGraph, threads: number): Promise<OrtSession> {
   if (lowered.kind === "untouched") return createSession({ source: lowered.path, threads });
+  if (lowered.kind === "converted") {
+    return createSession({ source: lowered.source, threads: 1, exact: true });
+  }
   const { source, weightsFolder } = lowered;
   try {
     return await createSession({ source, weightsFolder, threads });
@@ -148,6 +165,7 @@ async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutco
     return { kind: "done", outputs, times };
   } catch (error) {
     const detail = nativeText(error);
+    if (error instanceof ServingError) return { kind: "declined", detail };
     return { kind: causedByInput(detail) ? "rejected" : "failed", detail };
   }
 }

@@ -132,7 +132,7 @@ export class BatchRunner {
   }
 
   #fail(entry: Entry, outcome: Failed): void {
-    const level = outcome.kind === "rejected" ? "debug" : "warn";
+    const level = outcome.kind === "failed" || outcome.kind === "lost" ? "warn" : "debug";
     const { name, version } = entry.model;
     const { kind, detail } = outcome;
     this.#ports.log.write(level, "run failed", { model: name, version, kind, detail });
@@ -164,6 +164,8 @@ function runError(model: string, outcome: Failed): ServingError {
         "invalid-request",
         `model '${model}' cannot compute these input values`,
       );
+    case "declined":
+      return new ServingError("invalid-request", outcome.detail);
     case "failed":
       return new ServingError("internal", `model '${model}' failed on this request`);
     case "lost":

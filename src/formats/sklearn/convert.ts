@@ -1,6 +1,7 @@
 import type { Datatype } from "../../domain/datatype.ts";
 import { estimatorNestingMax } from "../../domain/limits.ts";
 import type { Method, MethodName, TabularSignature } from "../../domain/model.ts";
+import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
 import { GraphBuilder, type Value } from "../onnx/build.ts";
 import type { PyValue } from "../pickle/values.ts";
@@ -11,16 +12,6 @@ import { namesOf } from "./compose.ts";
 import type { Fitted, Numbers } from "./fitted.ts";
 import { labelled } from "./labels.ts";
 import { loweringOf } from "./registry.ts";
-
-/** A model of a library as a graph of ours. */
-export interface Converted {
-  readonly graph: Uint8Array;
-  readonly signature: TabularSignature;
-  /** What the worker does before the graph. */
-  readonly stages: readonly Stage[];
-  /** And after it. */
-  readonly after: readonly AfterStage[];
-}
 
 /** A fitted scikit-learn estimator → a graph in double. Throws FormatError. */
 export function convertSklearn(value: PyValue): Converted {
@@ -59,6 +50,7 @@ export function convertSklearn(value: PyValue): Converted {
       method: methods.find(({ name }) => name === "predict")?.name ?? first.name,
       style: "kserve",
     },
+    platform: "sklearn_joblib",
     stages: placed,
     after,
   };

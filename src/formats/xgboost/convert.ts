@@ -1,0 +1,290 @@
+import type { Datatype } from "../../domain/datatype.ts";
+import type { Feed, Method, TableColumn } from "../../domain/model.ts";
+import type { Converted } from "../converted.ts";
+import { FormatError } from "../error.ts";
+import { GraphBuilder, type Value } from "../onnx/build.ts";
+import { type Labels, labelled } from "../sklearn/labels.ts";
+import { checkTree, stump, type Tree } from "../trees/ensemble.ts";
+import { lowerEnsemble } from "../trees/lower.ts";
+import { Document } from "./document.ts";
+import { parseXgboostJson } from "./json.ts";
+import { readLegacy } from "./legacy.ts";
+import { readDocument, type XgboostModel } from "./model.ts";
+import { parseUbjson } from "./ubjson.ts";
+
+/** An XGBoost model of any container → a graph in single precision, as the library computes. */
+export function convertXgboost(bytes: Uint8Array): Converted {
+  return convertModel(readXgboost(bytes), undefined);
+}
+
+/** JSON, UBJSON or the older binary, told apart by their first bytes. Throws FormatError. */
+export function readXgboost(bytes: Uint8Array): XgboostModel {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const head = buffer.toString("latin1", 0, 64);
+  if (/^\s*\{\s*["}]/.test(head)) {
+    return readDocument(new Document(parseXgboostJson(buffer.toString("utf8"))));
+  }
+  if (head.startsWith("{")) return readDocument(new Document(parseUbjson(bytes)));
+  if (head.startsWith("bs64")) {
+    throw new FormatError("an XGBoost model in base64 is not supported; save it as .json or .ubj");
+  }
+  return readLegacy(bytes);
+}
+
+/** What a wrapper of scikit-learn's kind adds to a booster. */
+export interface Wrapper {
+  readonly classifier: boolean;
+  /** The labels of a classifier; numbers from 0 where it has none. */
+  readonly labels: Labels | undefined;
+  /** How many iterations count, where it stopped early. */
+  readonly iterations: number | undefined;
+}
+
+const inputName = "numbers";
+
+export function convertModel(model: XgboostModel, wrapper: Wrapper | undefined): Converted {
+  const graph = new GraphBuilder();
+  const { features } = model;
+  if (features < 1) throw new FormatError("the XGBoost model has no features");
+  const x = graph.input(inputName, "FP32", [-1, features]);
+  const margin =
+    model.booster === "gblinear"
+      ? linearMargin(graph, x, model)
+      : treeMargin(graph, x, model, wrapper);
+  const transformed = transform(graph, margin, model);
+  const methods: Method[] = [];
+  const give = (
+    name: Method["name"],
+    value: Value,
+    datatype: Datatype,
+    width: number | undefined,
+  ) => {
+    const shape = width === undefined ? [-1] : [-1, width];
+    graph.output(value, { name, datatype, shape });
+    methods.push({ name, output: name, datatype, shape });
+  };
+  if (wrapper?.classifier === true) {
+    const { proba, index, width } = classified(graph, margin, transformed, model);
+    const labels = wrapper.labels ?? {
+      datatype: "INT64",
+      values: Array.from({ length: width }, (_, at) => at),
+    };
+    give("predict", labelled(graph, labels, index), labels.datatype, undefined);
+    if (proba !== undefined) give("predict_proba", proba, "FP32", width);
+  } else give("predict", transformed.value, "FP32", transformed.width);
+  return {
+    graph: graph.finish(),
+    platform: "xgboost_json",
+    signature: {
+      kind: "tabular",
+      library: "xgboost",
+      estimator:
+        wrapper === undefined ? "Booster" : wrapper.classifier ? "XGBClassifier" : "XGBRegressor",
+      columns: Array.from(
+        { length: features },
+        (_, at): TableColumn => ({
+          type: "number",
+          name: model.featureNames?.[at],
+          takes: "missing",
+        }),
+      ),
+      feeds: [
+        {
+          name: inputName,
+          datatype: "FP32",
+          columns: Array.from({ length: features }, (_, at) => at),
+        } satisfies Feed,
+      ],
+      methods,
+      method: "predict",
+      style: "kserve",
+    },
+    stages: [],
+    after: [],
+  };
+}
+
+/** The base in the space of the margin, one for each group. */
+function baseMargins({ baseScore, baseIsMargin, objective, groups }: XgboostModel): number[] {
+  const all = Array.from(
+    { length: groups },
+    (_, at) => baseScore[baseScore.length === 1 ? 0 : at] ?? 0,
+  );
+  return all.map((one) => Math.fround(baseIsMargin ? one : toMargin(objective, Math.fround(one))));
+}
+
+function toMargin(objective: string, score: number): number {
+  switch (objective) {
+    case "binary:logistic":
+    case "reg:logistic":
+    case "binary:logitraw": {
+      if (score <= 0 || score >= 1) {
+        const near = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
+        return -Math.fround(Math.log(Math.fround(1 / near - 1)));
+      }
+      return -Math.fround(Math.log(Math.fround(Math.fround(1 / score) - 1)));
+    }
+    case "count:poisson":
+    case "reg:gamma":
+    case "reg:tweedie":
+    case "survival:cox":
+    case "survival:aft":
+      return Math.fround(Math.log(score));
+    default:
+      return score;
+  }
+}
+
+function treeMargin(
+  graph: GraphBuilder,
+  x: Value,
+  model: XgboostModel,
+  wrapper: Wrapper | undefined,
+): Value {
+  const { groups, weights, features } = model;
+  const kept = keptTrees(model, wrapper);
+  for (const tree of model.trees) checkTree(tree, features);
+  const trees = model.trees.slice(0, kept).map((tree, at) => weighed(tree, weights?.[at]));
+  const targets = model.treeGroups.slice(0, kept);
+  if (targets.length !== trees.length || targets.some((one) => one < 0 || one >= groups)) {
+    throw new FormatError("the XGBoost model's tree_info does not fit its trees");
+  }
+  const bases = baseMargins(model);
+  return lowerEnsemble(
+    graph,
+    withoutFractions(graph, x, model),
+    {
+      trees: [...bases.map(stump), ...trees],
+      targets: [...bases.keys(), ...targets],
+      targetCount: groups,
+      comparison: "lt",
+    },
+    "FP32",
+  );
+}
+
+/** A wrapper that stopped early asks the first trees only. */
+function keptTrees(
+  { trees, iterations, groups }: XgboostModel,
+  wrapper: Wrapper | undefined,
+): number {
+  const rounds = wrapper?.iterations;
+  if (rounds === undefined) return trees.length;
+  return iterations?.[rounds] ?? rounds * groups;
+}
+
+function weighed(tree: Tree, weight: number | undefined): Tree {
+  if (weight === undefined) return tree;
+  return { ...tree, value: tree.value.map((one) => Math.fround(Math.fround(weight) * one)) };
+}
+
+/** Categories are whole numbers: what is behind the point is cut off. Negative ones are no category. */
+function withoutFractions(graph: GraphBuilder, x: Value, { trees, features }: XgboostModel): Value {
+  const categorical = new Set<number>();
+  for (const tree of trees)
+    for (const node of tree.members.keys()) categorical.add(tree.feature[node] ?? 0);
+  if (categorical.size === 0) return x;
+  const whole = graph.mul(graph.node("Sign", [x]), graph.node("Floor", [graph.node("Abs", [x])]));
+  const mask = graph.booleans(
+    Array.from({ length: features }, (_, at) => categorical.has(at)),
+    [1, features],
+  );
+  return graph.where(mask, whole, x);
+}
+
+function linearMargin(graph: GraphBuilder, x: Value, model: XgboostModel): Value {
+  const { features, groups, linear } = model;
+  const weights = Float32Array.from(linear ?? []);
+  if (weights.length !== (features + 1) * groups) {
+    throw new FormatError("the XGBoost model's weights do not fit its features");
+  }
+  const bases = baseMargins(model);
+  // A missing value adds nothing.
+  const present = graph.where(graph.node("IsNaN", [x]), graph.float(0), x);
+  // In the library's order: the bias and the base, then feature by feature.
+  let sum: Value = graph.floats(
+    bases.map((base, at) => Math.fround((weights[features * groups + at] ?? 0) + base)),
+    [1, groups],
+  );
+  for (let at = 0; at < features; at += 1) {
+    const row = graph.floats(weights.subarray(at * groups, (at + 1) * groups), [1, groups]);
+    sum = graph.add(sum, graph.mul(graph.columns(present, [at]), row));
+  }
+  return sum;
+}
+
+interface Transformed {
+  readonly value: Value;
+  readonly width: number | undefined;
+}
+
+function transform(
+  graph: GraphBuilder,
+  margin: Value,
+  { objective, groups }: XgboostModel,
+): Transformed {
+  const shaped = (value: Value): Transformed =>
+    groups === 1
+      ? { value: graph.reshape(value, [-1]), width: undefined }
+      : { value, width: groups };
+  switch (objective) {
+    case "binary:logistic":
+    case "reg:logistic":
+      return shaped(sigmoid(graph, margin));
+    case "multi:softprob":
+      return { value: graph.softmax(margin), width: groups };
+    case "multi:softmax":
+      return { value: graph.cast(graph.argMax(margin), "FP32"), width: undefined };
+    case "binary:hinge":
+      return shaped(graph.cast(graph.node("Greater", [margin, graph.float(0)]), "FP32"));
+    case "count:poisson":
+    case "reg:gamma":
+    case "reg:tweedie":
+    case "survival:cox":
+    case "survival:aft":
+      return shaped(graph.node("Exp", [margin]));
+    case "binary:logitraw":
+    case "reg:squarederror":
+    case "reg:linear":
+    case "reg:squaredlogerror":
+    case "reg:pseudohubererror":
+    case "reg:absoluteerror":
+    case "reg:quantileerror":
+    case "rank:pairwise":
+    case "rank:ndcg":
+    case "rank:map":
+      return shaped(margin);
+    default:
+      throw new FormatError(
+        `the objective '${objective}' of XGBoost is not supported; export the model to ONNX`,
+      );
+  }
+}
+
+/** 1 / (1 + e^min(−x, 88.7)). */
+function sigmoid(graph: GraphBuilder, margin: Value): Value {
+  const power = graph.node("Min", [graph.node("Neg", [margin]), graph.float(88.7)]);
+  const one = graph.float(1);
+  return graph.div(one, graph.add(graph.node("Exp", [power]), one));
+}
+
+/** Classes and probabilities as XGBClassifier has them. */
+function classified(
+  graph: GraphBuilder,
+  margin: Value,
+  transformed: Transformed,
+  { objective, groups }: XgboostModel,
+) {
+  if (groups > 1) {
+    const proba =
+      objective === "multi:softmax" || objective === "multi:softprob"
+        ? graph.softmax(margin)
+        : transformed.value;
+    return { proba, index: graph.argMax(proba), width: groups };
+  }
+  const flat = transformed.value;
+  const index = graph.cast(graph.node("Greater", [flat, graph.float(0.5)]), "INT64");
+  const column = graph.reshape(flat, [-1, 1]);
+  const proba = graph.concat([graph.node("Sub", [graph.float(1), column]), column]);
+  return { proba: objective === "binary:logistic" ? proba : undefined, index, width: 2 };
+}
