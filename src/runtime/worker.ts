@@ -75,12 +75,8 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
 /** What runs the stages around a graph is imported where there are any. */
 async function stagesOf({ stages }: Lowered): Promise<StageRunner | undefined> {
   if (stages === undefined || stages.before.length + stages.after.length === 0) return undefined;
-  const { runAfter, runStages } = await import("../formats/stages/run.ts");
-  return {
-    before: (inputs) => runStages(stages.before, inputs),
-    after: (outputs) => runAfter(stages.after, outputs),
-    made: new Map(stages.after.map(({ output, input }) => [output, input])),
-  };
+  const { stageRunner } = await import("../formats/stages/run.ts");
+  return stageRunner(stages.before, stages.after);
 }
 
 interface Opened {

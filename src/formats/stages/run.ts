@@ -11,11 +11,20 @@ import {
 } from "./stage.ts";
 import { termsIn } from "./terms.ts";
 
+/** Both sides of a graph in one. `made`: outputs that are made after it, and of what. */
+export function stageRunner(before: readonly Stage[], after: readonly AfterStage[]) {
+  return {
+    before: (inputs: readonly Tensor[]) => runStages(before, inputs),
+    after: (outputs: readonly Tensor[]) => runAfter(after, outputs),
+    made: new Map(after.map(({ output, input }) => [output, input])),
+  };
+}
+
 /**
  * The tensors of a table after the stages before its graph: what was made of text takes the text's
  * place. Throws `invalid-request` for values that an encoder does not know.
  */
-export function runStages(stages: readonly Stage[], inputs: readonly Tensor[]): Tensor[] {
+function runStages(stages: readonly Stage[], inputs: readonly Tensor[]): Tensor[] {
   const made: Tensor[] = [];
   for (const stage of stages) {
     const feed = inputs.find(({ name }) => name === stage.feed);
@@ -90,7 +99,7 @@ function vectorized(stage: VectorizeStage, feed: Tensor): Tensor {
 }
 
 /** The outputs after the stages behind the graph. */
-export function runAfter(stages: readonly AfterStage[], outputs: readonly Tensor[]): Tensor[] {
+function runAfter(stages: readonly AfterStage[], outputs: readonly Tensor[]): Tensor[] {
   const made = stages.flatMap((stage) => {
     const input = outputs.find(({ name }) => name === stage.input);
     return input === undefined ? [] : [couple(stage, input)];

@@ -1,7 +1,9 @@
 """Fits estimators of the scikit-learn that is installed, with parameters drawn by seed, and writes
 each with rows and what the library says of them.
 
-python make.py FOLDER [SEEDS] [PATTERN]      SEEDS: 0-29; PATTERN: a part of an estimator's name
+python make.py FOLDER [SEEDS] [PATTERN] [ROWS]      SEEDS: 0-29; PATTERN: a part of an estimator's name
+
+What is committed was made with ROWS=7 and one seed, with PATTERN for all releases but two.
 
 Made to run from scikit-learn 0.20 on Python 3.6 to the newest.
 """
@@ -68,6 +70,7 @@ def main():
     folder = sys.argv[1]
     first, last = (int(part) for part in (sys.argv[2] if len(sys.argv) > 2 else "0-4").split("-"))
     pattern = re.compile(sys.argv[3] if len(sys.argv) > 3 else "")
+    limit = int(sys.argv[4]) if len(sys.argv) > 4 else 10**9
     os.makedirs(folder, exist_ok=True)
     index = []
     for name, make in CASES.items():
@@ -82,6 +85,7 @@ def main():
             except Exception as error:  # A draw that this release does not take.
                 print("%s %d: %s: %s" % (name, seed, type(error).__name__, str(error)[:90]))
                 continue
+            rows = rows[:limit]
             outputs = {}
             for method in answers:
                 if not hasattr(estimator, method):
@@ -103,7 +107,8 @@ def main():
                 joblib.dump(estimator, path, compress=(seed % 3 == 2))
             index.append({"file": file, "rows": table(rows), "outputs": outputs})
     with open(os.path.join(folder, "index.json"), "w") as out:
-        json.dump({"sklearn": sklearn.__version__, "cases": index}, out)
+        lines = ",\n".join(json.dumps(one, separators=(",", ":")) for one in index)
+        out.write('{"sklearn": "%s", "cases": [\n%s\n]}\n' % (sklearn.__version__, lines))
     print("%s: %d models" % (sklearn.__version__, len(index)))
 
 
