@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Converted } from "./converted.ts";
 import type { Family } from "./family.ts";
 
-/** Any file that is no graph → a graph, its signature, and what stands around it. Throws FormatError. */
+/** Any file that is no graph → a graph, and what stands around it. Throws FormatError. */
 export async function convert(path: string, family: Exclude<Family, "onnx">): Promise<Converted> {
   const bytes = await readFile(path);
   switch (family) {

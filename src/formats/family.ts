@@ -22,6 +22,7 @@ export function familyOf(path: string): Family {
     case ".bst":
     case ".ubj":
     case ".model":
+    case ".json":
       return "xgboost";
     case ".txt":
       return "lightgbm";

@@ -28,12 +28,12 @@ const noCarriers: Carriers = { inputs: new Map(), outputs: new Map() };
 export type LoweredGraph =
   | { readonly kind: "untouched"; readonly path: string }
   | EditedGraph
-  /** A graph of ours, kept on disk where that can be: its numbers are the library's with one thread. */
+  /** A graph of ours, a file where that can be: its numbers are the library's with one thread. */
   | { readonly kind: "converted"; readonly source: string | Uint8Array };
 
 /**
- * Any model file → an ONNX graph and its signature. A graph that has to be changed is written into
- * `folder`. Throws FormatError.
+ * Any model file → an ONNX graph and its signature. A graph that has to be made or changed is
+ * written into `folder`. Throws FormatError.
  */
 export async function lower(
   modelPath: string,

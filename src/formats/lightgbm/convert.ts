@@ -154,13 +154,9 @@ class Places {
         case "filled":
           return graph.where(graph.node("IsNaN", [column]), graph.double(0), column);
         case "category": {
-          // Cut off towards 0; what is negative, also before that, is no category.
-          const whole = graph.node("Floor", [column]);
-          return graph.where(
-            graph.node("Less", [column, graph.double(0)]),
-            graph.double(-1),
-            whole,
-          );
+          // Cut off towards 0.
+          const whole = graph.node("Floor", [graph.node("Abs", [column])]);
+          return graph.mul(graph.node("Sign", [column]), whole);
         }
         default:
           return use satisfies never;

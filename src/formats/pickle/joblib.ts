@@ -4,7 +4,7 @@ import type { PickleCursor } from "./cursor.ts";
 import { arrayOf, byteLength, damaged, objectArray, shapeOf } from "./numpy.ts";
 import type { NdArray, PyObject, PyValue } from "./values.ts";
 
-/** joblib writes an array's bytes behind the object that stands for it (numpy_pickle.py, 0.10 on). */
+/** joblib writes an array's bytes behind what stands for it (numpy_pickle.py, 0.10 on). */
 
 export const wrapperName = "NumpyArrayWrapper";
 const paddingMax = 16;

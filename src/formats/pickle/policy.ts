@@ -40,8 +40,15 @@ const names = new Set([
 ]);
 
 /** What pickles that run code name; of modules, all of them. */
-const exploits =
-  /^(os|posix|nt|subprocess|sys|socket|runpy|shutil|ctypes|pty|commands|importlib|pickle|_pickle|cloudpickle|dill|torch|asyncio|multiprocessing|threading|webbrowser|pip|code|codeop|pdb|bdb|timeit|cProfile|profile|trace|requests|urllib|http|ftplib|smtplib|telnetlib|platform|signal|tempfile|pathlib|io|linecache|zipimport|pkgutil|inspect|types|operator|_operator|builtins)(\.|$)/;
+const exploits: ReadonlySet<string> = new Set(
+  (
+    "os posix nt subprocess sys socket runpy shutil ctypes pty commands importlib pickle " +
+    "_pickle cloudpickle dill torch asyncio multiprocessing threading webbrowser pip code " +
+    "codeop pdb bdb timeit cProfile profile trace requests urllib http ftplib smtplib " +
+    "telnetlib platform signal tempfile pathlib io linecache zipimport pkgutil inspect types " +
+    "operator _operator builtins"
+  ).split(" "),
+);
 
 /** Python 2 called some modules otherwise. */
 const modern: Readonly<Record<string, string>> = {
@@ -59,7 +66,7 @@ export function allowedGlobal(moduleName: string, name: string): PyGlobal {
   // scikit-learn 1.6 pickles its losses with a bare module name.
   const loss = module === "_loss" && /^(__pyx_unpickle_)?Cy\w+$/.test(name);
   if (ours || loss || names.has(full)) return { kind: "global", module, name };
-  if (exploits.test(module)) {
+  if (exploits.has(root)) {
     throw new FormatError(
       `it is malicious or damaged: it names '${clip(full)}', by which pickles run code; nothing ` +
         "was run",

@@ -222,8 +222,8 @@ export function applied(part: Part, name: string, x: Value): Value {
   const known = value.module.startsWith("numpy") ? functions[value.name] : undefined;
   if (known === undefined) {
     throw new FormatError(
-      `${part.estimator.name} with ${name}=${value.module}.${value.name} is not supported; export ` +
-        "the model to ONNX",
+      `${part.estimator.name} with ${name}=${value.module}.${value.name} is not supported; ` +
+        "export the model to ONNX",
     );
   }
   return known(part, x);

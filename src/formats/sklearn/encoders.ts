@@ -46,7 +46,8 @@ function categoriesIn(estimator: Attributes, item: PyValue): Categories {
     };
   }
   throw new FormatError(
-    `${estimator.name} with a column of text and numbers is not supported; export the model to ONNX`,
+    `${estimator.name} with a column of text and numbers is not supported; export the model ` +
+      "to ONNX",
   );
 }
 

@@ -1,7 +1,9 @@
 import { FormatError } from "../error.ts";
 import type { Attributes } from "./attributes.ts";
+import * as bagging from "./bagging.ts";
 import * as bayes from "./bayes.ts";
 import * as boosting from "./boosting.ts";
+import * as calibration from "./calibration.ts";
 import * as compose from "./compose.ts";
 import * as decomposition from "./decomposition.ts";
 import * as dummy from "./dummy.ts";
@@ -10,6 +12,7 @@ import * as ensembles from "./ensembles.ts";
 import type { Lowering } from "./fitted.ts";
 import * as imputers from "./imputers.ts";
 import * as linear from "./linear.ts";
+import * as multiple from "./multiple.ts";
 import * as neighbors from "./neighbors.ts";
 import * as network from "./network.ts";
 import * as scalers from "./scalers.ts";
@@ -72,21 +75,21 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   GradientBoostingRegressor: boosting.lowerGradientBoosting,
   HistGradientBoostingClassifier: boosting.lowerHistogramBoosting,
   HistGradientBoostingRegressor: boosting.lowerHistogramBoosting,
-  AdaBoostClassifier: ensembles.lowerAdaBoostClassifier,
-  AdaBoostRegressor: ensembles.lowerAdaBoostRegressor,
-  BaggingClassifier: ensembles.lowerBaggingClassifier,
-  BaggingRegressor: ensembles.lowerBaggingRegressor,
-  IsolationForest: ensembles.lowerIsolationForest,
+  AdaBoostClassifier: bagging.lowerAdaBoostClassifier,
+  AdaBoostRegressor: bagging.lowerAdaBoostRegressor,
+  BaggingClassifier: bagging.lowerBaggingClassifier,
+  BaggingRegressor: bagging.lowerBaggingRegressor,
+  IsolationForest: bagging.lowerIsolationForest,
   VotingClassifier: ensembles.lowerVotingClassifier,
   VotingRegressor: ensembles.lowerVotingRegressor,
   StackingClassifier: ensembles.lowerStacking,
   StackingRegressor: ensembles.lowerStacking,
-  CalibratedClassifierCV: ensembles.lowerCalibrated,
-  IsotonicRegression: ensembles.lowerIsotonic,
-  OneVsRestClassifier: ensembles.lowerOneVsRest,
-  OneVsOneClassifier: ensembles.lowerOneVsOne,
-  MultiOutputRegressor: ensembles.lowerMultiOutputRegressor,
-  MultiOutputClassifier: ensembles.lowerMultiOutputClassifier,
+  CalibratedClassifierCV: calibration.lowerCalibrated,
+  IsotonicRegression: calibration.lowerIsotonic,
+  OneVsRestClassifier: multiple.lowerOneVsRest,
+  OneVsOneClassifier: multiple.lowerOneVsOne,
+  MultiOutputRegressor: multiple.lowerMultiOutputRegressor,
+  MultiOutputClassifier: multiple.lowerMultiOutputClassifier,
   SVC: svm.lowerSvc,
   NuSVC: svm.lowerSvc,
   SVR: svm.lowerSvr,

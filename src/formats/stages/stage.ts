@@ -1,4 +1,4 @@
-/** Work on a table that no graph does; done in the worker, before the graph. Plain, so it is kept. */
+/** Work on a table that no graph does, done before the graph. Plain, so it is kept. */
 export type Stage = VectorizeStage | KnownStage;
 
 /** Text → counts of its terms, as CountVectorizer and TfidfVectorizer have them. */

@@ -1,8 +1,8 @@
 import { BoundedOutput } from "./output.ts";
 
 /**
- * The older LZMA format (`.lzma`, "LZMA alone"), by the LZMA specification of the LZMA SDK. Packages
- * that read it cannot be bounded, so this is our own. Throws where the bytes are damaged.
+ * The older LZMA format (`.lzma`, "LZMA alone"), by the LZMA specification of the LZMA SDK.
+ * Packages that read it cannot be bounded, so this is our own. Throws where the bytes are damaged.
  */
 export function unpackLzma(bytes: Uint8Array, bytesMax: number): Promise<Uint8Array> {
   const properties = bytes[0] ?? 255;

@@ -105,25 +105,22 @@ export function convertModel(model: XgboostModel, wrapper: Wrapper | undefined):
 }
 
 /** The base in the space of the margin, one for each group. */
-function baseMargins({ baseScore, baseIsMargin, objective, groups }: XgboostModel): number[] {
+function baseMargins(model: XgboostModel): number[] {
+  const { baseScore, baseIsMargin, groups } = model;
   const all = Array.from(
     { length: groups },
     (_, at) => baseScore[baseScore.length === 1 ? 0 : at] ?? 0,
   );
-  return all.map((one) => Math.fround(baseIsMargin ? one : toMargin(objective, Math.fround(one))));
+  return all.map((one) => Math.fround(baseIsMargin ? one : toMargin(model, Math.fround(one))));
 }
 
-function toMargin(objective: string, score: number): number {
+function toMargin({ objective, release }: XgboostModel, score: number): number {
   switch (objective) {
+    case "binary:logitraw":
+      return release < rawBaseRelease ? logitOf(score) : score;
     case "binary:logistic":
     case "reg:logistic":
-    case "binary:logitraw": {
-      if (score <= 0 || score >= 1) {
-        const near = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
-        return -Math.fround(Math.log(Math.fround(1 / near - 1)));
-      }
-      return -Math.fround(Math.log(Math.fround(Math.fround(1 / score) - 1)));
-    }
+      return logitOf(score);
     case "count:poisson":
     case "reg:gamma":
     case "reg:tweedie":
@@ -133,6 +130,15 @@ function toMargin(objective: string, score: number): number {
     default:
       return score;
   }
+}
+
+/** From here on the base of binary:logitraw is a margin already. */
+const rawBaseRelease = 1.002;
+
+function logitOf(score: number): number {
+  const inner = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
+  const inside = score > 0 && score < 1 ? score : inner;
+  return -Math.fround(Math.log(Math.fround(Math.fround(1 / inside) - 1)));
 }
 
 function treeMargin(
@@ -178,7 +184,7 @@ function weighed(tree: Tree, weight: number | undefined): Tree {
   return { ...tree, value: tree.value.map((one) => Math.fround(Math.fround(weight) * one)) };
 }
 
-/** Categories are whole numbers: what is behind the point is cut off. Negative ones are no category. */
+/** Categories are whole numbers: what is behind the point is cut off. */
 function withoutFractions(graph: GraphBuilder, x: Value, { trees, features }: XgboostModel): Value {
   const categorical = new Set<number>();
   for (const tree of trees)
@@ -198,12 +204,15 @@ function linearMargin(graph: GraphBuilder, x: Value, model: XgboostModel): Value
   if (weights.length !== (features + 1) * groups) {
     throw new FormatError("the XGBoost model's weights do not fit its features");
   }
-  const bases = baseMargins(model);
+  // The library adds the first base to every sum.
+  const [base = 0] = baseMargins(model);
   // A missing value adds nothing.
   const present = graph.where(graph.node("IsNaN", [x]), graph.float(0), x);
   // In the library's order: the bias and the base, then feature by feature.
   let sum: Value = graph.floats(
-    bases.map((base, at) => Math.fround((weights[features * groups + at] ?? 0) + base)),
+    Array.from({ length: groups }, (_, at) =>
+      Math.fround((weights[features * groups + at] ?? 0) + base),
+    ),
     [1, groups],
   );
   for (let at = 0; at < features; at += 1) {

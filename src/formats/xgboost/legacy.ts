@@ -22,6 +22,7 @@ export function readLegacy(bytes: Uint8Array): XgboostModel {
   const classes = learner.getInt32(8, true);
   const targets = learner.getUint32(28, true);
   const shared = {
+    release: major + learner.getUint32(24, true) / 1_000,
     objective: objectiveAt,
     parameters: new Map<string, string>(),
     baseScore: [learner.getFloat32(0, true)],

@@ -4,6 +4,8 @@ import type { Document } from "./document.ts";
 
 /** What every container of XGBoost holds, in one form. */
 export interface XgboostModel {
+  /** 1.002 for 1.2. */
+  readonly release: number;
   readonly booster: "gbtree" | "dart" | "gblinear";
   readonly objective: string;
   /** Of the objective, as texts. */
@@ -30,13 +32,16 @@ export interface XgboostModel {
 
 /** A document of JSON or UBJSON, or the `Model` inside a pickled one. */
 export function readDocument(root: Document): XgboostModel {
-  const learner = (root.maybe("Model") ?? root).at("learner");
+  const whole = root.maybe("Model") ?? root;
+  const learner = whole.at("learner");
+  const [major = 0, minor = 0] = Array.from(whole.at("version").numbers());
   const parameters = learner.at("learner_model_param");
   const booster = learner.at("gradient_booster");
   const name = booster.at("name").text();
   const classes = parameters.at("num_class").number();
   const targets = parameters.maybe("num_target")?.number() ?? 1;
   const shared = {
+    release: major + minor / 1_000,
     objective: learner.at("objective").at("name").text(),
     parameters: parametersOf(learner.at("objective")),
     baseScore: baseScores(parameters.at("base_score").text()),
