@@ -29,7 +29,7 @@ import { Repository } from "./models/repository.ts";
 import type { TabularHabits } from "./models/signature.ts";
 import type { Port } from "./net/port.ts";
 import type { Streams } from "./net/streams.ts";
-import { PiscinaExecutor } from "./runtime/executor.ts";
+import { type ExecutorOptions, PiscinaExecutor } from "./runtime/executor.ts";
 import { AdmissionGate } from "./serving/admission.ts";
 import { Batcher } from "./serving/batcher.ts";
 import { ServingDataplane } from "./serving/dataplane.ts";
@@ -49,14 +49,9 @@ export interface Server extends Stoppable {
 const settleMs = 250;
 
 export function composeServer({ settings, given }: ServeConfig, log: Log): Server {
-  const executor = new PiscinaExecutor({
-    slots: settings.workers ?? availableParallelism(),
-    threads: settings.threads,
-    workerFile,
-    heapMiBMax: workerHeapMiBMax,
-    log,
-    onRefillFailed: (generation, reason) => repository.lost(generation, reason),
-  });
+  const onRefillFailed = (generation: number, reason: string) =>
+    repository.lost(generation, reason);
+  const executor = executorOf(settings, log, onRefillFailed);
   const repository: Repository = new Repository({
     clock: systemClock,
     executor,
@@ -128,6 +123,22 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     },
   };
   return server;
+}
+
+function executorOf(
+  { workers, threads, cacheFolder }: Settings,
+  log: Log,
+  onRefillFailed: ExecutorOptions["onRefillFailed"],
+): PiscinaExecutor {
+  return new PiscinaExecutor({
+    slots: workers ?? availableParallelism(),
+    threads,
+    folder: cacheFolder,
+    workerFile,
+    heapMiBMax: workerHeapMiBMax,
+    log,
+    onRefillFailed,
+  });
 }
 
 function habitsOf({ tabular, predictProba }: Settings): TabularHabits {

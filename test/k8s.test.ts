@@ -40,13 +40,15 @@ const runtime = read("clusterservingruntime.yaml");
 const runtimeSpec = object(runtime["spec"]);
 const container = object(list(runtimeSpec["containers"])[0]);
 const iris = read("iris.yaml");
+const irisSklearn = read("iris-sklearn.yaml");
 const predictor = object(object(iris["spec"])["predictor"]);
 const model = object(predictor["model"]);
 
 describe("the schemas", () => {
-  it("accept both manifests", () => {
+  it("accept the manifests", () => {
     expect(wrong(runtime)).toEqual([]);
     expect(wrong(iris)).toEqual([]);
+    expect(wrong(irisSklearn)).toEqual([]);
   });
 
   it.each<[string, (spec: Tree, first: Tree) => void]>([

@@ -119,8 +119,7 @@ describe("layers", () => {
     const entries = ["main.ts", "runtime/worker.ts"];
     const imported = new Set(code.flatMap(({ imports }) => imports));
     const dead = code.filter(({ path }) => !imported.has(path) && !entries.includes(path));
-    // The writer of ONNX files is used by scripts and tests until formats are lowered with it.
-    expect(dead.map(({ path }) => path).filter((p) => p !== "formats/onnx/writer.ts")).toEqual([]);
+    expect(dead.map(({ path }) => path)).toEqual([]);
   });
 });
 

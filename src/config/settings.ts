@@ -317,7 +317,7 @@ export const settings = {
     placeholder: "kserve|mlserver",
     parse: oneOf(["kserve", "mlserver"] as const),
     fallback: "kserve" as const,
-    summary: "whose names and shapes the answers of scikit-learn, XGBoost and LightGBM models have",
+    summary: "whose names and shapes answers of models of tables have",
     group: "KServe",
   }),
   predictProba: setting({

@@ -92,6 +92,10 @@ export const convertedBytesMax = 8 * GiB;
 /** Estimators inside estimators. */
 export const estimatorNestingMax = 50;
 export const lightgbmLeavesMax = 10_000_000;
+/** Sums that a booster keeps apart: its classes. */
+export const boosterGroupsMax = 10_000;
+/** Columns that a step of a model makes. */
+export const termsMax = 1_000_000;
 /** Trees of ensembles. */
 export const treeNodesMax = 50_000_000;
 export const treeDepthMax = 10_000;

@@ -197,7 +197,7 @@ export class Catalog {
     const { source, named } = place;
     const lone = source.kind === "file";
     const inner = lone ? "" : modelFolder(place.files, named ? place.name : undefined);
-    const folder = join(place.folder, inner);
+    const folder = join("/", place.folder, inner).slice(1);
     const files = below(place.files, inner);
     const beside = await readSettings(folder, files, source.readText);
     const settings: BesideSettings = { ...beside, ...override?.settings };

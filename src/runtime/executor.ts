@@ -8,6 +8,8 @@ import { Slot } from "./slot.ts";
 export interface ExecutorOptions {
   readonly slots: number;
   readonly threads: number;
+  /** Where graphs are written that are made of other files; TMPDIR/thaw by default. */
+  readonly folder?: string;
   readonly workerFile: string;
   readonly heapMiBMax: number;
   readonly log: Log;

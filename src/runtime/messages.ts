@@ -6,7 +6,12 @@ import type { Batch, LoadOutcome, LoadPlan, RunOutcome } from "../domain/ports.t
  * the way, so results and failures come back as one closed union each.
  */
 export type Task =
-  | ({ readonly kind: "load"; readonly threads: number } & Omit<LoadPlan, "threads">)
+  | ({
+      readonly kind: "load";
+      readonly threads: number;
+      /** Where graphs are written that are made of other files. */
+      readonly folder: string;
+    } & Omit<LoadPlan, "threads">)
   | { readonly kind: "unload"; readonly generation: number }
   | { readonly kind: "judge"; readonly generation: number }
   /** `sentMs` is on the scale of `sharedNowMs`. */

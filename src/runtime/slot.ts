@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Piscina } from "piscina";
 import { drainMsMax } from "../domain/limits.ts";
 import type { Verdict } from "../domain/model.ts";
@@ -11,6 +13,8 @@ export interface SlotOptions {
   readonly workerFile: string;
   /** Threads of ONNX Runtime within one run. */
   readonly threads: number;
+  /** Where graphs are written that are made of other files; TMPDIR/thaw by default. */
+  readonly folder?: string;
   /** JavaScript heap of the worker; tensors and sessions are not in it. */
   readonly heapMiBMax: number;
   readonly log: Log;
@@ -78,11 +82,12 @@ export class Slot {
 
   async load(plan: LoadPlan): Promise<LoadOutcome> {
     try {
-      const { threads } = this.#options;
+      const { threads, folder = join(tmpdir(), "thaw") } = this.#options;
       const outcome = await this.#perform({
         kind: "load",
         ...plan,
         threads: plan.threads ?? threads,
+        folder,
       });
       if (outcome.kind === "loaded") this.generations.add(plan.generation);
       else if (outcome.kind !== "refused") throw unexpected("load", outcome.kind);

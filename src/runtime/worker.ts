@@ -1,6 +1,4 @@
 import { rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { InferenceSession as OrtSession } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
 import { assert, ServingError } from "../domain/error.ts";
@@ -24,9 +22,6 @@ interface Loaded {
 }
 
 const sessions = new Map<number, Loaded>();
-
-/** Where graphs are written that could not be loaded as they are. */
-const editedFolder = join(tmpdir(), "thaw");
 
 export async function perform(task: Task): Promise<Reply> {
   switch (task.kind) {
@@ -88,16 +83,17 @@ interface Opened {
 
 /** The model's session; once more where nothing but a locale was missing. */
 async function opened(
-  { modelPath, threads }: Pick<Extract<Task, { kind: "load" }>, "modelPath" | "threads">,
+  task: Pick<Extract<Task, { kind: "load" }>, "modelPath" | "threads" | "folder">,
   ownLocale = true,
 ): Promise<Opened> {
-  const lowered = await lower(modelPath, editedFolder, { ownLocale });
+  const { modelPath, threads, folder } = task;
+  const lowered = await lower(modelPath, folder, { ownLocale });
   const read = performance.now();
   try {
     return { lowered, session: await open(lowered.graph, threads), read };
   } catch (error) {
     if (!ownLocale || !lacksLocale(nativeText(error))) throw error;
-    return opened({ modelPath, threads }, false);
+    return opened(task, false);
   }
 }
 

@@ -89,7 +89,9 @@ describe("a start that cannot succeed", () => {
 describe("a start", () => {
   it("serves the models of ./models when nothing is named", async () => {
     const server = await startServer();
-    expect((await http1(server.port, { path: "/v2/models" })).json()).toEqual({ models: ["iris"] });
+    expect((await http1(server.port, { path: "/v2/models" })).json()).toEqual({
+      models: ["iris", "iris-sklearn"],
+    });
     expect(await server.stop()).toBe(0);
   });
 

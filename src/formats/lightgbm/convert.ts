@@ -95,7 +95,6 @@ function sums(
   wrapper: Wrapper | undefined,
 ): Value {
   const { groups, trees } = model;
-  if (groups < 1) throw new FormatError("the LightGBM model has no trees per iteration");
   const kept = trees.slice(
     0,
     wrapper?.iterations === undefined ? trees.length : wrapper.iterations * groups,

@@ -1,4 +1,4 @@
-import { lightgbmLeavesMax } from "../../domain/limits.ts";
+import { boosterGroupsMax, columnsMax, lightgbmLeavesMax } from "../../domain/limits.ts";
 import { FormatError } from "../error.ts";
 
 /** LightGBM's text model (src/boosting/gbdt_model_text.cpp, src/io/tree.cpp), versions 2 to 4. */
@@ -43,6 +43,13 @@ export function readLightgbm(text: string): LightgbmModel {
   const starts = lines.flatMap((line, at) => (at < end && line.startsWith("Tree=") ? [at] : []));
   const header = fieldsOf(lines.slice(1, starts[0] ?? end));
   const features = integer(header, "max_feature_idx") + 1;
+  if (features > columnsMax)
+    throw new FormatError(`the LightGBM model has ${features} features, at most ${columnsMax}`);
+  const groups = integer(header, "num_tree_per_iteration");
+  if (groups < 1 || groups > boosterGroupsMax)
+    throw new FormatError(
+      `the LightGBM model has ${groups} classes, expected 1 to ${boosterGroupsMax}`,
+    );
   const [objective, ...options] = (header.get("objective") ?? "")
     .split(" ")
     .filter((one) => one !== "");
@@ -52,7 +59,7 @@ export function readLightgbm(text: string): LightgbmModel {
   const pandas = lines.slice(end).find((line) => line.startsWith("pandas_categorical:"));
   return {
     version: header.get("version") ?? "v2",
-    groups: integer(header, "num_tree_per_iteration"),
+    groups,
     classes: integer(header, "num_class"),
     features,
     objective,

@@ -1,5 +1,5 @@
 import type { Datatype } from "../../domain/datatype.ts";
-import { estimatorNestingMax } from "../../domain/limits.ts";
+import { columnsMax, estimatorNestingMax } from "../../domain/limits.ts";
 import type { Method, MethodName, TabularSignature } from "../../domain/model.ts";
 import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
@@ -23,7 +23,13 @@ export function convertSklearn(value: PyValue): Converted {
   const stages: Stage[] = [];
   const after: AfterStage[] = [];
   const names = inputNames(estimator);
-  const table = new TableBlock(widthOf(estimator), names);
+  const width = widthOf(estimator);
+  if (width > columnsMax) {
+    throw new FormatError(
+      `${estimator.name} has ${width} columns, but at most ${columnsMax} are served`,
+    );
+  }
+  const table = new TableBlock(width, names);
   let depth = 0;
   const lower = (one: Attributes, columns: readonly Column[]): Fitted => {
     depth += 1;

@@ -1,3 +1,4 @@
+import { termsMax } from "../../domain/limits.ts";
 import type { Value } from "../onnx/build.ts";
 import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Lowering, Part } from "./fitted.ts";
@@ -153,6 +154,7 @@ export const lowerPolynomial: Lowering = (part) => {
   for (let power = 1; power <= (most ?? 1); power += 1) {
     if (power > 1) before = timesFirst(part, x, before, only);
     if (before.terms.length === 0) break;
+    if (width + before.terms.length > termsMax) throw estimator.unknown("degree");
     if (power < (least ?? 0)) continue;
     blocks.push(before.value);
     width += before.terms.length;
@@ -162,7 +164,7 @@ export const lowerPolynomial: Lowering = (part) => {
 
 /** Each term of one degree less times each column that is not behind its first. */
 function timesFirst(
-  { graph, columns }: Part,
+  { graph, columns, estimator }: Part,
   x: Value,
   { value, terms }: { value: Value; terms: number[][] },
   only: boolean,
@@ -174,6 +176,7 @@ function timesFirst(
     for (const [at, term] of terms.entries()) {
       const lead = term[0] ?? 0;
       if (only ? lead <= first : lead < first) continue;
+      if (next.length >= termsMax) throw estimator.unknown("degree");
       next.push([first, ...term]);
       firsts.push(first);
       rests.push(at);

@@ -45,7 +45,6 @@ const inputName = "numbers";
 export function convertModel(model: XgboostModel, wrapper: Wrapper | undefined): Converted {
   const graph = new GraphBuilder();
   const { features } = model;
-  if (features < 1) throw new FormatError("the XGBoost model has no features");
   const x = graph.input(inputName, "FP32", [-1, features]);
   const margin =
     model.booster === "gblinear"

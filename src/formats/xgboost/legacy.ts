@@ -1,6 +1,6 @@
 import { FormatError } from "../error.ts";
 import { noMembers, type Tree } from "../trees/ensemble.ts";
-import type { XgboostModel } from "./model.ts";
+import { checked, type XgboostModel } from "./model.ts";
 
 /** The binary format of XGBoost up to 3.0 (src/learner.cc, src/gbm/gbtree_model.h). */
 
@@ -13,6 +13,10 @@ const linearBytes = 136;
 const defaultLeft = 2 ** 31;
 
 export function readLegacy(bytes: Uint8Array): XgboostModel {
+  return checked(legacyModel(bytes));
+}
+
+function legacyModel(bytes: Uint8Array): XgboostModel {
   const reader = new Reader(bytes);
   if (reader.startsWith("binf")) reader.skip(4);
   const learner = reader.view(learnerBytes);

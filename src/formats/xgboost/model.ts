@@ -1,3 +1,4 @@
+import { boosterGroupsMax, columnsMax } from "../../domain/limits.ts";
 import { FormatError } from "../error.ts";
 import { noMembers, type Tree } from "../trees/ensemble.ts";
 import type { Document } from "./document.ts";
@@ -32,6 +33,24 @@ export interface XgboostModel {
 
 /** A document of JSON or UBJSON, or the `Model` inside a pickled one. */
 export function readDocument(root: Document): XgboostModel {
+  return checked(documentModel(root));
+}
+
+/** Holds the sizes against their bounds, before anything is made of them. */
+export function checked(model: XgboostModel): XgboostModel {
+  const { features, groups } = model;
+  if (!Number.isInteger(features) || features < 1 || features > columnsMax) {
+    throw new FormatError(
+      `the XGBoost model has ${features} features, expected 1 to ${columnsMax}`,
+    );
+  }
+  if (!Number.isInteger(groups) || groups > boosterGroupsMax) {
+    throw new FormatError(`the XGBoost model has ${groups} classes, at most ${boosterGroupsMax}`);
+  }
+  return model;
+}
+
+function documentModel(root: Document): XgboostModel {
   const whole = root.maybe("Model") ?? root;
   const learner = whole.at("learner");
   const [major = 0, minor = 0] = Array.from(whole.at("version").numbers());
