@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { settingsPage } from "../src/config/help.ts";
 import { settings } from "../src/config/settings.ts";
+import { modelsPage } from "./formats/page.ts";
 
 /** The house rules that a program can check (CONTRIBUTING.md). */
 
@@ -219,6 +220,10 @@ describe("dependencies", () => {
 describe("documents", () => {
   it("have the settings page that the table makes", () => {
     expect(readFileSync(join(root, "docs/settings.md"), "utf8")).toBe(settingsPage());
+  });
+
+  it("have the models page that the goldens make", () => {
+    expect(readFileSync(join(root, "docs/models.md"), "utf8")).toBe(modelsPage());
   });
 
   it("name every environment variable once", () => {

@@ -32,6 +32,9 @@ export interface Goldens {
   readonly cases: readonly GoldenCase[];
 }
 
+/** Estimators that are refused, clearly, in this release of ours. */
+export const refusedModels = /^(SelectFromModel|FactorAnalysis|QuantileTransformer)-/;
+
 export function readGoldens(folder: string): Goldens {
   return JSON.parse(readFileSync(join(folder, "index.json"), "utf8"));
 }
