@@ -281,9 +281,11 @@ async function createGrpc(
 
 /** The port, and those that KServe's spellings name; the default only where none is given. */
 function portNumbers(
-  { port, httpPort, grpcPort }: Settings,
+  { port, httpPort, grpcPort, metricsPort }: Settings,
   given: ServeConfig["given"],
 ): number[] {
-  const extra = [httpPort, grpcPort].filter((number) => number !== undefined);
-  return extra.length > 0 && !given.has("port") ? extra : [port, ...extra];
+  const named = [httpPort, grpcPort, metricsPort].filter((number) => number !== undefined);
+  const all = named.length > 0 && !given.has("port") ? named : [port, ...named];
+  // 0 is any port, each time another.
+  return all.filter((number, at) => number === 0 || all.indexOf(number) === at);
 }

@@ -28,6 +28,8 @@ export async function serve(
   const config = parseServe(argv, env);
   const log = openLog(config);
   log.write("info", "starting", { version: programVersion(), node: process.version });
+  const ignored = config.ignored.join(", ");
+  if (ignored !== "") log.write("info", "options without effect", { options: ignored });
   const server = composeServer(config, log);
   const started = server.start(config.sources).then(
     () => undefined,

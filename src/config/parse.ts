@@ -1,4 +1,5 @@
 import { nearest } from "../domain/text.ts";
+import { foreignFlags, withoutProgram } from "./foreign.ts";
 import {
   type ServeConfig,
   type Setting,
@@ -24,6 +25,8 @@ interface GivenFlags {
   /** Text and the flag as it was written, by key; of duplicates the last. */
   readonly values: ReadonlyMap<SettingKey, { readonly text: string; readonly origin: string }>;
   readonly sources: readonly string[];
+  /** Options of other servers that mean nothing here. */
+  readonly ignored: readonly string[];
 }
 
 const rows = Object.entries(settings) as [SettingKey, Setting<unknown>][];
@@ -37,7 +40,7 @@ const keyOfFlag: ReadonlyMap<string, SettingKey> = new Map(
  */
 export function parseServe(argv: readonly string[], env: Environment): ServeConfig {
   const problems: string[] = [];
-  const flags = readFlags(argv, problems);
+  const flags = readFlags(withoutProgram(argv), problems);
   const given = new Set<SettingKey>();
   const values: Partial<Record<SettingKey, unknown>> = {};
   for (const [key, row] of rows) {
@@ -49,15 +52,20 @@ export function parseServe(argv: readonly string[], env: Environment): ServeConf
     if (parsed.ok) values[key] = parsed.value;
     else problems.push(`${found.origin}: expected ${parsed.expected}, got '${found.text}'`);
   }
+  // A runtime of MLServer's that was given this image: its clients know MLServer's answers.
+  if (!given.has("tabular") && (env["MLSERVER_MODEL_IMPLEMENTATION"] ?? "") !== "") {
+    values.tabular = "mlserver";
+  }
   const sources = allSources(flags.sources, values, env);
   if (problems.length > 0) throw new UsageError(problems);
   // Every key was filled from a row whose parser and fallback have the key's type.
-  return { settings: values as Settings, given, sources };
+  return { settings: values as Settings, given, sources, ignored: flags.ignored };
 }
 
 function readFlags(argv: readonly string[], problems: string[]): GivenFlags {
   const values = new Map<SettingKey, { text: string; origin: string }>();
   const sources: string[] = [];
+  const ignored: string[] = [];
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at] ?? "";
     if (!word.startsWith("-") || word === "-") {
@@ -66,7 +74,13 @@ function readFlags(argv: readonly string[], problems: string[]): GivenFlags {
     }
     const equals = word.indexOf("=");
     const flag = equals === -1 ? word : word.slice(0, equals);
-    const key = keyOfFlag.get(flag.replaceAll("_", "-").toLowerCase());
+    const plain = flag.replaceAll("_", "-").toLowerCase();
+    const key = keyOfFlag.get(plain);
+    if (key === undefined && foreignFlags.has(plain)) {
+      ignored.push(flag);
+      if (equals === -1 && argv[at + 1]?.startsWith("-") === false) at += 1;
+      continue;
+    }
     if (key === undefined) {
       problems.push(`unknown option ${flag}; did you mean ${nearestFlag(flag)}?`);
       // Its value, where it seems to have one, is no source.
@@ -88,7 +102,7 @@ function readFlags(argv: readonly string[], problems: string[]): GivenFlags {
     if (text === undefined) problems.push(`${flag} needs a value: ${settings[key].placeholder}`);
     else values.set(key, { text, origin: flag });
   }
-  return { values, sources };
+  return { values, sources, ignored };
 }
 
 function rowOf(key: SettingKey): Setting<unknown> {

@@ -248,7 +248,7 @@ export const settings = {
   }),
   modelName: setting({
     flags: ["--model-name"],
-    env: ["THAW_MODEL_NAME", "INFERENCE_SERVICE_NAME"],
+    env: ["THAW_MODEL_NAME", "MLSERVER_MODEL_NAME", "INFERENCE_SERVICE_NAME"],
     placeholder: "NAME",
     parse: modelName,
     fallback: undefined,
@@ -257,8 +257,8 @@ export const settings = {
     group: "KServe",
   }),
   modelDir: setting({
-    flags: ["--model-dir"],
-    env: ["THAW_MODEL_DIR"],
+    flags: ["--model-dir", "--model-path"],
+    env: ["THAW_MODEL_DIR", "MLSERVER_MODEL_URI"],
     placeholder: "FOLDER",
     parse: optional(text),
     fallback: undefined,
@@ -266,8 +266,8 @@ export const settings = {
     group: "KServe",
   }),
   httpPort: setting({
-    flags: ["--http-port"],
-    env: ["THAW_HTTP_PORT"],
+    flags: ["--http-port", "--rest-port"],
+    env: ["THAW_HTTP_PORT", "MLSERVER_HTTP_PORT"],
     placeholder: "PORT",
     parse: optional(port),
     fallback: undefined,
@@ -276,11 +276,20 @@ export const settings = {
   }),
   grpcPort: setting({
     flags: ["--grpc-port"],
-    env: ["THAW_GRPC_PORT"],
+    env: ["THAW_GRPC_PORT", "MLSERVER_GRPC_PORT"],
     placeholder: "PORT",
     parse: optional(port),
     fallback: undefined,
     summary: "opens this port as well",
+    group: "KServe",
+  }),
+  metricsPort: setting({
+    flags: ["--metrics-port"],
+    env: ["THAW_METRICS_PORT", "MLSERVER_METRICS_PORT"],
+    placeholder: "PORT",
+    parse: optional(port),
+    fallback: undefined,
+    summary: "opens this port as well; /metrics is on every port",
     group: "KServe",
   }),
   eventType: setting({
@@ -345,4 +354,6 @@ export interface ServeConfig {
   readonly given: ReadonlySet<SettingKey>;
   /** `NAME=URI`, or a path or URI alone. */
   readonly sources: readonly string[];
+  /** Options of other servers that mean nothing here. */
+  readonly ignored: readonly string[];
 }
