@@ -61,6 +61,8 @@ export const keepAliveMs = 65_000;
 /** Without any progress of a reader of an answer. */
 export const stalledReaderMsMax = 30_000;
 /** DATA frames of a stream: a base, and one more for each so many bytes. */
+/** Requests of one gRPC stream that are worked on at a time; who asks on waits. */
+export const streamRequestsMax = 128;
 export const framesBase = 65_536;
 export const frameBytesMin = 16;
 export const connectionCheckMs = 1_000;

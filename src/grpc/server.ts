@@ -10,7 +10,9 @@ import {
   streamsPerConnectionMax,
 } from "../domain/limits.ts";
 import { HealthService } from "./health.ts";
+import { ReflectionService } from "./reflection.ts";
 import { type GrpcPorts, inferenceService } from "./service.ts";
+import { InferStreams } from "./stream.ts";
 
 export interface GrpcEdge {
   /** grpc-js's HTTP/2 server, to be fed with sockets by `net/`. */
@@ -30,12 +32,17 @@ export function createGrpcEdge(ports: GrpcPorts, requestBytesMax: number): GrpcE
     "grpc.enable_channelz": 0,
   });
   const health = new HealthService(ports.health, ports.log);
-  server.addService(...inferenceService(ports));
+  const streams = new InferStreams(ports);
+  const reflection = new ReflectionService(ports.protoFolder);
+  server.addService(...inferenceService(ports, (stream) => streams.serve(stream)));
   server.addService(...health.service());
+  for (const service of reflection.services()) server.addService(...service);
   return {
     http2: http2Of(server),
     close: () => {
       health.endWatches();
+      streams.endAll();
+      reflection.endAll();
       return new Promise((resolve) => server.tryShutdown(() => resolve()));
     },
   };

@@ -1,4 +1,5 @@
 import type {
+  ServerDuplexStream,
   ServerUnaryCall,
   ServiceDefinition,
   sendUnaryData,
@@ -66,6 +67,7 @@ function same(bytes: Buffer): Buffer {
 /** `inference.GRPCInferenceService` (Open Inference Protocol, "gRPC"). */
 export function inferenceService(
   ports: GrpcPorts,
+  serveStream: (stream: ServerDuplexStream<Buffer, Buffer>) => void,
 ): [ServiceDefinition, UntypedServiceImplementation] {
   const { health, models, statistics } = ports;
   let encoder: Promise<EncodeAnswer> | undefined;
@@ -103,7 +105,12 @@ export function inferenceService(
     name,
     unary(name, answer, ports.log),
   ]);
-  return [Object.fromEntries(definition), Object.fromEntries(implementation)];
+  const path = "/inference.GRPCInferenceService/ModelStreamInfer";
+  const stream = { ...rawMethod(path, true), requestStream: true };
+  return [
+    { ...Object.fromEntries(definition), ModelStreamInfer: stream },
+    { ...Object.fromEntries(implementation), ModelStreamInfer: serveStream },
+  ];
 }
 
 /** A handler as grpc-js wants it; what `answer` throws becomes a status. */

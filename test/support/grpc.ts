@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Client, credentials, type Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import type { Json } from "./http.ts";
 
@@ -64,6 +64,14 @@ export class GrpcClient {
     return this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, {
       service: name,
     });
+  }
+
+  /** ModelStreamInfer. */
+  stream(metadata = new Metadata()) {
+    const definition = inference["ModelStreamInfer"];
+    if (definition === undefined) throw new Error("no method ModelStreamInfer");
+    const { path, requestSerialize, responseDeserialize } = definition;
+    return this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
   }
 
   close(): void {

@@ -250,6 +250,30 @@ export function encodeModelInferResponse(response: InferResponse): Buffer {
   return writer.finish();
 }
 
+/**
+ * ModelStreamInferResponse with an answer. As with Triton, the answer says that it is the last one
+ * of its request: `triton_final_response`.
+ */
+export function encodeStreamResponse(response: Uint8Array): Buffer {
+  return new ProtoWriter(response.byteLength + 64)
+    .bytes(2, Buffer.concat([response, finalResponse]))
+    .finish();
+}
+
+/** One entry of ModelInferResponse's `parameters`: a name, and a bool. */
+const finalResponse = new ProtoWriter(40)
+  .message(4, (entry) =>
+    entry.string(1, "triton_final_response").message(2, (value) => value.bool(1, true)),
+  )
+  .finish();
+
+/** ModelStreamInferResponse with an error, and the id of the request that it is of. */
+export function encodeStreamError(message: string, id: string | undefined): Buffer {
+  const writer = new ProtoWriter(128).string(1, message);
+  if (id !== undefined) writer.message(2, (response) => response.string(3, id));
+  return writer.finish();
+}
+
 /** ModelReadyRequest and ModelMetadataRequest: a name and a version. */
 export function decodeModelRequest(message: Uint8Array): { name: string; version?: string } {
   return decoded("request", () => {
