@@ -25,6 +25,28 @@ export async function checkGrpcurl(report: Report, grpcurl: Grpcurl): Promise<vo
   await checkTyped(report, grpcurl);
   await checkRefusals(report, grpcurl);
   await checkHealth(report, grpcurl);
+  await checkReflection(report, grpcurl);
+}
+
+/** Without any .proto file. */
+async function checkReflection(report: Report, { program, port }: Grpcurl): Promise<void> {
+  const plain = (...words: readonly string[]) =>
+    run(program, ["-plaintext", ...words], { timeoutMs: callMsMax });
+  const address = `127.0.0.1:${port}`;
+  await report.check("grpcurl: list by reflection", async () => {
+    const { code, stdout, stderr } = await plain(address, "list");
+    equal(code, 0, stderr);
+    match(stdout, /inference\.GRPCInferenceService/);
+    match(stdout, /grpc\.health\.v1\.Health/);
+  });
+  await report.check("grpcurl: describe and call by reflection", async () => {
+    const described = await plain(address, "describe", `${inference}.ModelStreamInfer`);
+    match(described.stdout, /stream \.inference\.ModelInferRequest/, described.stderr);
+    const message = JSON.stringify({ name: "iris" });
+    const called = await plain("-d", message, address, `${inference}/ModelReady`);
+    equal(called.code, 0, called.stderr);
+    deepEqual(JSON.parse(called.stdout), { ready: true });
+  });
 }
 
 function call(

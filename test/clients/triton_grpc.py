@@ -117,6 +117,28 @@ def long_timeout(triton):
     equal(triton.client.get_model_metadata("iris", **options).name, "iris")
 
 
+@checks.named("a stream: answers in order, and an error that does not end it")
+def stream(triton):
+    answers = queue.Queue()
+    inputs = [triton.tensor("input-0", FLOWERS)]
+    with grpc.InferenceServerClient(address) as client:
+        client.start_stream(callback=lambda result, error: answers.put((result, error)))
+        client.async_stream_infer("iris", inputs, request_id="1")
+        client.async_stream_infer("no such model", inputs, request_id="2")
+        client.async_stream_infer(
+            "iris", inputs, request_id="3", enable_empty_final_response=True
+        )
+        found = [answers.get(timeout=waiting_s) for _ in range(3)]
+        client.stop_stream()
+    equal([error is None for _, error in found], [True, False, True])
+    for result, id in ((found[0][0], "1"), (found[2][0], "3")):
+        equal(result.get_response().id, id)
+        equal(result.as_numpy("label").tolist(), FLOWER_LABELS)
+        final = result.get_response().parameters["triton_final_response"]
+        equal(final.bool_param, True)
+    equal("unknown model" in found[1][1].message(), True)
+
+
 @checks.named("asyncio client")
 async def asyncio_client(triton):
     async with grpc_aio.InferenceServerClient(address) as client:
