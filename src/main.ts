@@ -5,7 +5,7 @@ import { UsageError } from "./config/parse.ts";
 /** argv → a command. The only file with process-wide effects. */
 
 const signals = listen();
-const commands = ["serve"];
+const commands = ["serve", "inspect", "convert", "verify"];
 
 main(process.argv.slice(2)).then(
   (code) => {
@@ -39,6 +39,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const { serveHelp } = await import("./config/help.ts");
     return print(serveHelp());
   }
+  const ran = await modelCommand(command, rest);
+  if (ran !== undefined) return ran;
   const { programVersion } = await import("./config/program.ts");
   if (asks(argv, "--version", "-V")) return print(`thaw ${programVersion()}\n`);
   const { generalHelp } = await import("./config/help.ts");
@@ -48,6 +50,32 @@ async function main(argv: readonly string[]): Promise<number> {
   return complain(
     `thaw: unknown command '${command}'; known: ${commands.join(", ")}. See --help\n`,
   );
+}
+
+/** Commands about one model file; `undefined` for any other. */
+async function modelCommand(
+  command: string | undefined,
+  argv: readonly string[],
+): Promise<number | undefined> {
+  try {
+    switch (command) {
+      case "inspect":
+        return print(await (await import("./cli/inspect.ts")).inspect(argv));
+      case "convert":
+        return print(await (await import("./cli/convert.ts")).convert(argv));
+      case "verify": {
+        const { text, fits } = await (await import("./cli/verify.ts")).verify(argv);
+        print(text);
+        return fits ? 0 : 1;
+      }
+      default:
+        return undefined;
+    }
+  } catch (error) {
+    // Of a wrong file or a wrong word only the message is of use.
+    if (!(error instanceof Error)) throw error;
+    return complain(`thaw ${command}: ${error.message}\n`);
+  }
 }
 
 async function serveCommand(argv: readonly string[]): Promise<number> {

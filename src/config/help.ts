@@ -11,7 +11,11 @@ export function generalHelp(version: string): string {
 Usage: thaw <command> [arguments]
 
 Commands:
-  serve [SOURCE ...] [options]   serve models over V2 REST and V2 gRPC on one port
+  serve [SOURCE ...] [options]   serve models over V1, V2 REST and V2 gRPC on one port
+  inspect FILE [--json]          what a model file is: inputs, outputs, its parts
+  convert FILE -o model.onnx     a scikit-learn, XGBoost or LightGBM model as an ONNX graph
+  verify FILE --rows R --expect A [--method M] [--tolerance T]
+                                 a model's answers against those that its library gave
 
 Options:
   -h, --help     this text; \`thaw serve --help\` for the options of serve

@@ -119,7 +119,7 @@ class Conversation {
     this.#writing = true;
     for (let next = this.#owed[0]; next !== undefined && !this.#over; next = this.#owed[0]) {
       const answer = await next;
-      this.#owed.shift();
+      void this.#owed.shift();
       if (this.#over) break;
       if (!Buffer.isBuffer(answer) && this.#endsByError) {
         this.cancel();
