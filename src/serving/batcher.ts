@@ -1,10 +1,11 @@
 import { cancelledError } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { assert, type ServingError } from "../domain/error.ts";
+import { assert, ServingError } from "../domain/error.ts";
 import { batchBytesMax, batchRowsMax, deadlineSweepMs } from "../domain/limits.ts";
 import type { LoadedModel } from "../domain/model.ts";
 import type { Executor, Log } from "../domain/ports.ts";
 import { tensorBytes } from "../domain/tensor.ts";
+import { Backlog } from "./backlog.ts";
 import { BatchCap } from "./cap.ts";
 import type { Entry } from "./entry.ts";
 import { lateness } from "./lateness.ts";
@@ -37,6 +38,7 @@ export class Batcher {
   readonly #caps = new Map<number, BatchCap>();
   /** Dispatched entries whose answer is still owed. */
   readonly #running = new Set<Entry>();
+  readonly #backlog = new Backlog();
   #flushScheduled = false;
   #sweepScheduled = false;
 
@@ -62,6 +64,11 @@ export class Batcher {
   }
 
   submit(entry: Entry): void {
+    const startsMs = this.#ports.clock.nowMs() + this.#backlog.aheadMs;
+    if (startsMs > Math.min(entry.queueUntilMs, entry.call.deadlineMs)) {
+      entry.settle({ kind: "error", error: waitTooLong(this.#backlog.aheadMs) });
+      return;
+    }
     const verdict = this.#ports.merging ? entry.model.verdict : single;
     Object.assign(entry, mergeability(entry, verdict));
     let queue = this.#queues.get(entry.key);
@@ -70,6 +77,7 @@ export class Batcher {
       this.#queues.set(entry.key, queue);
     }
     queue.push(entry);
+    this.#backlog.queued(entry);
     entry.call.onCancel(() => this.#abandon(entry, cancelledError()));
     this.#scheduleFlush();
     this.#scheduleSweep();
@@ -78,6 +86,7 @@ export class Batcher {
   /** Forgets what was learned about a generation that is no longer loaded. */
   forget(generation: number): void {
     this.#caps.delete(generation);
+    this.#backlog.forget(generation);
     this.statistics.forget(generation);
   }
 
@@ -124,7 +133,7 @@ export class Batcher {
     for (const entry of queue) {
       const refusal = lateness(entry, now);
       if (refusal !== undefined) {
-        queue.remove(entry);
+        this.#leave(queue, entry);
         entry.settle({ kind: "error", error: refusal });
         continue;
       }
@@ -132,11 +141,16 @@ export class Batcher {
       bytes += entry.inputs.reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
       const alone = entry.rows === 0 || rows > rowsMax || bytes > batchBytesMax;
       if (alone && batch.length > 0) break;
-      queue.remove(entry);
+      this.#leave(queue, entry);
       batch.push(entry);
       if (alone) break;
     }
     return batch;
+  }
+
+  #leave(queue: EntryQueue, entry: Entry): void {
+    queue.remove(entry);
+    this.#backlog.left(entry);
   }
 
   #capOf({ generation, rowsMax }: LoadedModel): BatchCap {
@@ -153,11 +167,15 @@ export class Batcher {
       entry.dispatch();
       this.#running.add(entry);
     }
+    this.#backlog.began();
     const ran = await this.#runner.run(batch);
+    this.#backlog.ended();
     if (ran !== undefined) {
       const [first] = batch;
       assert(first !== undefined, "an empty batch has run");
-      this.#capOf(first.model).record(ran.rows, ran.ms);
+      // What runs alone says nothing of batches.
+      if (ran.rows > 0) this.#capOf(first.model).record(ran.rows, ran.ms);
+      this.#backlog.record(first.model.generation, ran.rows, ran.ms);
     }
     for (const entry of batch) {
       this.#running.delete(entry);
@@ -171,7 +189,7 @@ export class Batcher {
     if (entry.state === "queued") {
       const queue = this.#queues.get(entry.key);
       assert(queue !== undefined, "a queued entry has no queue");
-      queue.remove(entry);
+      this.#leave(queue, entry);
       if (queue.size === 0) this.#queues.delete(entry.key);
     }
     entry.settle({ kind: "error", error });
@@ -201,6 +219,13 @@ export class Batcher {
       if (late !== undefined) this.#abandon(entry, late);
     }
   }
+}
+
+function waitTooLong(aheadMs: number): ServingError {
+  return new ServingError(
+    "overloaded",
+    `Exceeds maximum queue size: what waits already takes about ${Math.ceil(aheadMs)} ms`,
+  );
 }
 
 const single = { kind: "single", reason: "merging is switched off" } as const;

@@ -25,6 +25,8 @@ export class Entry {
   /** Which queue it waits in, and its rows; 0 where it runs alone (`serving/merge.ts`). */
   key = "";
   rows = 0;
+  /** How long its rows are expected to take, in ms (`serving/backlog.ts`). */
+  costMs = 0;
   /** Neighbours in the queue; a queue of linked entries cancels in constant time. */
   previous: Entry | undefined;
   next: Entry | undefined;

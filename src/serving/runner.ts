@@ -55,7 +55,7 @@ export class BatchRunner {
     if (run.kind === "shared") {
       for (const [index, entry] of batch.entries()) this.#answer(entry, run, index);
       const rows = batch.reduce((sum, entry) => sum + entry.rows, 0);
-      return rows === 0 ? undefined : { rows, ms: run.ms };
+      return { rows, ms: run.ms };
     }
     if (run.kind === "lost" || (run.kind !== "mixed" && batch.length === 1)) {
       for (const entry of batch) this.#fail(entry, run);

@@ -102,6 +102,39 @@ async function finish(index: number): Promise<void> {
   await clock.turn();
 }
 
+describe("a wait that is too long", () => {
+  /** Each run is told to have taken so long. */
+  async function ran(index: number, ms: number): Promise<void> {
+    const run = executor.runs[index];
+    const outcome = done(run?.batch ?? { generation: 1, inputs: [], outputs: [], buffers: [] });
+    if (outcome.kind !== "done") throw new Error(outcome.kind);
+    run?.end({ ...outcome, times: { ...outcome.times, inferMs: ms } });
+    await clock.turn();
+    await clock.turn();
+  }
+
+  it("is refused at once, by the times that were measured", async () => {
+    send(1);
+    await clock.turn();
+    await ran(0, 600);
+    const sent = [send(2), send(3)];
+    await clock.turn();
+    // One runs, one waits 600 ms; what comes now would have waited longer than it may.
+    const late = [send(4), send(5)];
+    await clock.turn();
+    expect([...sent, ...late].map(({ outcome }) => outcome)).toEqual([
+      "pending",
+      "pending",
+      "pending",
+      "overloaded",
+    ]);
+    for (let index = 1; index < executor.runs.length; index += 1) await ran(index, 600);
+    for (let index = 1; index < executor.runs.length; index += 1) await ran(index, 600);
+    expect(leases).toBe(0);
+    expect(admission.entries).toBe(0);
+  });
+});
+
 describe("the data plane", () => {
   it("dispatches at the end of the turn, one batch for each free slot, in order", async () => {
     const sent = [send(1), send(2), send(3)];
