@@ -121,6 +121,7 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   PolynomialFeatures: scalers.lowerPolynomial,
   PowerTransformer: scalers.lowerPowerTransformer,
   KBinsDiscretizer: scalers.lowerBins,
+  QuantileTransformer: scalers.lowerQuantiles,
   OneHotEncoder: encoders.lowerOneHot,
   OrdinalEncoder: encoders.lowerOrdinal,
   TargetEncoder: encoders.lowerTargetEncoder,

@@ -2,6 +2,7 @@ import { termsMax } from "../../domain/limits.ts";
 import type { Value } from "../onnx/build.ts";
 import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Lowering, Part } from "./fitted.ts";
+import { interpolated } from "./interpolation.ts";
 
 /** Transformers that change numbers one by one. */
 
@@ -186,6 +187,35 @@ function timesFirst(
   const product = graph.mul(graph.columns(value, rests), graph.columns(x, firsts));
   return { value: product, terms: next };
 }
+
+export const lowerQuantiles: Lowering = (part) => {
+  const { estimator, graph } = part;
+  if (estimator.text("output_distribution") !== "uniform") {
+    throw estimator.unknown("output_distribution");
+  }
+  // Up to 0.20 the ends were moved inwards by 1e-7.
+  if (estimator.release < 0.021) throw estimator.unknown("_sklearn_version");
+  const x = numbersIn(part, "missing");
+  const { shape, values } = estimator.doubles("quantiles_", 2);
+  const references = [...estimator.doubles("references_", 1).values];
+  const [count = 0, width = 0] = shape;
+  const columns = Array.from({ length: width }, (_, at) => {
+    const quantiles = Array.from({ length: count }, (_, row) => values[row * width + at] ?? 0);
+    const column = graph.columns(x, [at]);
+    // From both sides, so that a value that many rows had is in their middle.
+    const up = interpolated(graph, column, quantiles, references);
+    const minus = (list: readonly number[]) => [...list].reverse().map((one) => -one);
+    const turned = graph.node("Neg", [column]);
+    const down = interpolated(graph, turned, minus(quantiles), minus(references));
+    const middle = graph.mul(graph.double(0.5), graph.sub(up, down));
+    const least = graph.node("Equal", [column, graph.double(quantiles[0] ?? 0)]);
+    const most = graph.node("Equal", [column, graph.double(quantiles.at(-1) ?? 0)]);
+    const bounded = graph.where(most, graph.double(1), middle);
+    const whole = graph.where(least, graph.double(0), bounded);
+    return graph.where(graph.node("IsNaN", [column]), column, whole);
+  });
+  return transformed(part, graph.concat(columns));
+};
 
 export const lowerBins: Lowering = (part) => {
   const { estimator, graph } = part;

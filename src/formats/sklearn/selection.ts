@@ -1,5 +1,6 @@
 import { type Attributes, arrayItems } from "./attributes.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
+import { treeImportances } from "./importances.ts";
 
 /** Transformers that keep some columns as they are. */
 
@@ -73,6 +74,8 @@ export const lowerSelectFromModel: Lowering = (part) => {
 };
 
 function importancesOf(inner: Attributes, owner: Attributes): number[] {
+  const trees = treeImportances(inner);
+  if (trees !== undefined) return [...trees];
   const coefficients = inner.maybeDoubles(["coef_"]);
   if (coefficients === undefined) throw owner.unknown("estimator", inner.name);
   const { shape, values } = coefficients;
