@@ -1,9 +1,7 @@
-import type { Datatype } from "../../domain/datatype.ts";
-import type { Method, TableColumn } from "../../domain/model.ts";
+import { type BoosterAnswer, convertBooster, labelsOf, type Wrapper } from "../booster.ts";
 import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
-import { GraphBuilder, type Value } from "../onnx/build.ts";
-import { type Labels, labelled } from "../sklearn/labels.ts";
+import type { GraphBuilder, Value } from "../onnx/build.ts";
 import { checkTree, noMembers, type Tree } from "../trees/ensemble.ts";
 import { lowerEnsemble } from "../trees/lower.ts";
 import { type LightgbmModel, readLightgbm, type TextTree } from "./model.ts";
@@ -14,64 +12,32 @@ export function convertLightgbm(bytes: Uint8Array): Converted {
   return convertModel(readLightgbm(text), undefined);
 }
 
-/** What a wrapper of scikit-learn's kind adds to a booster. */
-export interface Wrapper {
-  readonly classifier: boolean;
-  readonly labels: Labels | undefined;
-  /** How many iterations count, where it stopped early. */
-  readonly iterations: number | undefined;
+export function convertModel(model: LightgbmModel, wrapper: Wrapper | undefined): Converted {
+  return convertBooster({
+    library: "lightgbm",
+    platform: "lightgbm_text",
+    datatype: "FP64",
+    features: model.features,
+    names: model.featureNames,
+    takes: "any",
+    wrapper,
+    answer: (graph, x) => lightgbmAnswer(graph, x, model, wrapper),
+  });
 }
 
-const inputName = "numbers";
-
-export function convertModel(model: LightgbmModel, wrapper: Wrapper | undefined): Converted {
-  const graph = new GraphBuilder();
-  const { features, featureNames } = model;
-  const x = graph.input(inputName, "FP64", [-1, features]);
-  const raw = sums(graph, x, model, wrapper);
-  const answer = transform(graph, raw, model);
-  const methods: Method[] = [];
-  const give = (
-    name: Method["name"],
-    value: Value,
-    datatype: Datatype,
-    width: number | undefined,
-  ) => {
-    const shape = width === undefined ? [-1] : [-1, width];
-    graph.output(value, { name, datatype, shape });
-    methods.push({ name, output: name, datatype, shape });
-  };
-  if (wrapper?.classifier === true) {
-    const width = Math.max(2, model.groups);
-    const labels = wrapper.labels ?? {
-      datatype: "INT64",
-      values: Array.from({ length: width }, (_, at) => at),
-    };
-    const proba = model.groups > 1 ? answer.value : bothOf(graph, answer.value);
-    give("predict", labelled(graph, labels, graph.argMax(proba)), labels.datatype, undefined);
-    give("predict_proba", proba, "FP64", width);
-  } else give("predict", answer.value, "FP64", answer.width);
-  const columns = Array.from(
-    { length: features },
-    (_, at): TableColumn => ({ type: "number", name: featureNames[at], takes: "any" }),
-  );
-  return {
-    graph: graph.finish(),
-    platform: "lightgbm_text",
-    signature: {
-      kind: "tabular",
-      library: "lightgbm",
-      estimator:
-        wrapper === undefined ? "Booster" : wrapper.classifier ? "LGBMClassifier" : "LGBMRegressor",
-      columns,
-      feeds: [{ name: inputName, datatype: "FP64", columns: columns.map((_, at) => at) }],
-      methods,
-      method: "predict",
-      style: "kserve",
-    },
-    stages: [],
-    after: [],
-  };
+/** `x`: FP64 [N, features]. */
+export function lightgbmAnswer(
+  graph: GraphBuilder,
+  x: Value,
+  model: LightgbmModel,
+  wrapper: Wrapper | undefined,
+): BoosterAnswer {
+  const answer = transform(graph, sums(graph, x, model, wrapper), model);
+  if (wrapper?.classifier !== true) return { predict: answer };
+  const width = Math.max(2, model.groups);
+  const value = model.groups > 1 ? answer.value : bothOf(graph, answer.value);
+  const classes = { index: graph.argMax(value), labels: labelsOf(wrapper, width) };
+  return { classes, proba: { value, width } };
 }
 
 function bothOf(graph: GraphBuilder, second: Value): Value {

@@ -2,6 +2,7 @@ import { FormatError } from "../error.ts";
 import type { Attributes } from "./attributes.ts";
 import * as bagging from "./bagging.ts";
 import * as bayes from "./bayes.ts";
+import { lowerLightgbm, lowerXgboost } from "./boosters.ts";
 import * as boosting from "./boosting.ts";
 import * as calibration from "./calibration.ts";
 import * as compose from "./compose.ts";
@@ -153,5 +154,7 @@ const lowerings: Readonly<Record<string, Lowering>> = {
 export function loweringOf({ name, module }: Attributes): Lowering {
   const lowering = Object.hasOwn(lowerings, name) ? lowerings[name] : undefined;
   if (lowering !== undefined && module.startsWith("sklearn")) return lowering;
+  if (module.startsWith("xgboost.")) return lowerXgboost;
+  if (module.startsWith("lightgbm.")) return lowerLightgbm;
   throw new FormatError(`${module}.${name} is not supported; export the model to ONNX`);
 }

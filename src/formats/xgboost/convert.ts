@@ -1,9 +1,7 @@
-import type { Datatype } from "../../domain/datatype.ts";
-import type { Feed, Method, TableColumn } from "../../domain/model.ts";
+import { type BoosterAnswer, convertBooster, labelsOf, type Wrapper } from "../booster.ts";
 import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
-import { GraphBuilder, type Value } from "../onnx/build.ts";
-import { type Labels, labelled } from "../sklearn/labels.ts";
+import type { GraphBuilder, Value } from "../onnx/build.ts";
 import { checkTree, stump, type Tree } from "../trees/ensemble.ts";
 import { lowerEnsemble } from "../trees/lower.ts";
 import { Document } from "./document.ts";
@@ -31,76 +29,35 @@ export function readXgboost(bytes: Uint8Array): XgboostModel {
   return readLegacy(bytes);
 }
 
-/** What a wrapper of scikit-learn's kind adds to a booster. */
-export interface Wrapper {
-  readonly classifier: boolean;
-  /** The labels of a classifier; numbers from 0 where it has none. */
-  readonly labels: Labels | undefined;
-  /** How many iterations count, where it stopped early. */
-  readonly iterations: number | undefined;
+export function convertModel(model: XgboostModel, wrapper: Wrapper | undefined): Converted {
+  return convertBooster({
+    library: "xgboost",
+    platform: "xgboost_json",
+    datatype: "FP32",
+    features: model.features,
+    names: model.featureNames,
+    takes: "missing",
+    wrapper,
+    answer: (graph, x) => xgboostAnswer(graph, x, model, wrapper),
+  });
 }
 
-const inputName = "numbers";
-
-export function convertModel(model: XgboostModel, wrapper: Wrapper | undefined): Converted {
-  const graph = new GraphBuilder();
-  const { features } = model;
-  const x = graph.input(inputName, "FP32", [-1, features]);
+/** `x`: FP32 [N, features]. */
+export function xgboostAnswer(
+  graph: GraphBuilder,
+  x: Value,
+  model: XgboostModel,
+  wrapper: Wrapper | undefined,
+): BoosterAnswer {
   const margin =
     model.booster === "gblinear"
       ? linearMargin(graph, x, model)
       : treeMargin(graph, x, model, wrapper);
   const transformed = transform(graph, margin, model);
-  const methods: Method[] = [];
-  const give = (
-    name: Method["name"],
-    value: Value,
-    datatype: Datatype,
-    width: number | undefined,
-  ) => {
-    const shape = width === undefined ? [-1] : [-1, width];
-    graph.output(value, { name, datatype, shape });
-    methods.push({ name, output: name, datatype, shape });
-  };
-  if (wrapper?.classifier === true) {
-    const { proba, index, width } = classified(graph, margin, transformed, model);
-    const labels = wrapper.labels ?? {
-      datatype: "INT64",
-      values: Array.from({ length: width }, (_, at) => at),
-    };
-    give("predict", labelled(graph, labels, index), labels.datatype, undefined);
-    if (proba !== undefined) give("predict_proba", proba, "FP32", width);
-  } else give("predict", transformed.value, "FP32", transformed.width);
-  return {
-    graph: graph.finish(),
-    platform: "xgboost_json",
-    signature: {
-      kind: "tabular",
-      library: "xgboost",
-      estimator:
-        wrapper === undefined ? "Booster" : wrapper.classifier ? "XGBClassifier" : "XGBRegressor",
-      columns: Array.from(
-        { length: features },
-        (_, at): TableColumn => ({
-          type: "number",
-          name: model.featureNames?.[at],
-          takes: "missing",
-        }),
-      ),
-      feeds: [
-        {
-          name: inputName,
-          datatype: "FP32",
-          columns: Array.from({ length: features }, (_, at) => at),
-        } satisfies Feed,
-      ],
-      methods,
-      method: "predict",
-      style: "kserve",
-    },
-    stages: [],
-    after: [],
-  };
+  if (wrapper?.classifier !== true) return { predict: transformed };
+  const { proba, index, width } = classified(graph, margin, transformed, model);
+  const classes = { index, labels: labelsOf(wrapper, width) };
+  return proba === undefined ? { classes } : { classes, proba: { value: proba, width } };
 }
 
 /** The base in the space of the margin, one for each group. */

@@ -663,3 +663,21 @@ boosted("XGBClassifier", "xgboost", "xgboost.XGBClassifier", "c", trees)
 boosted("XGBRegressor", "xgboost", "xgboost.XGBRegressor", "r", trees)
 boosted("LGBMClassifier", "lightgbm", "lightgbm.LGBMClassifier", "c", trees)
 boosted("LGBMRegressor", "lightgbm", "lightgbm.LGBMRegressor", "r", trees)
+
+
+def boosted_inside(name, factory, task):
+    def make(random):
+        rows, target, ask = classification(random) if task == "c" else regression(random)
+        if task == "c":
+            target = np.unique(target, return_inverse=True)[1]
+        model = build(factory, **trees(random))
+        pipeline = load("sklearn.pipeline.make_pipeline")
+        return pipeline(build("sklearn.preprocessing.StandardScaler"), model).fit(rows, target), ask, CLASSIFIER
+
+    CASES[name] = make
+
+
+boosted_inside("XGBClassifierPipeline", "xgboost.XGBClassifier", "c")
+boosted_inside("XGBRegressorPipeline", "xgboost.XGBRegressor", "r")
+boosted_inside("LGBMClassifierPipeline", "lightgbm.LGBMClassifier", "c")
+boosted_inside("LGBMRegressorPipeline", "lightgbm.LGBMRegressor", "r")
