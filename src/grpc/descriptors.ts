@@ -1,4 +1,8 @@
 import { loadSync } from "@grpc/proto-loader";
+import descriptor, {
+  type IDescriptorProto,
+  type IFileDescriptorProto,
+} from "protobufjs/ext/descriptor/index.js";
 
 /** The descriptors of `proto/`, as reflection gives them out. */
 export interface Descriptors {
@@ -24,9 +28,10 @@ export function readDescriptors(protoFolder: string): Descriptors {
       .map(([, one]) => descriptorsOf(one))
       .find((one) => one !== undefined);
     if (descriptors === undefined) continue;
-    byFile.set(file, descriptors);
-    for (const [name] of messages) symbols.set(name, descriptors);
-    symbols.set(service, descriptors);
+    const repaired = descriptors.map((bytes) => withMapEntries(bytes, file));
+    byFile.set(file, repaired);
+    for (const [name] of messages) symbols.set(name, repaired);
+    symbols.set(service, repaired);
   }
   return {
     services: protoFiles.map(({ service }) => service),
@@ -40,4 +45,32 @@ function descriptorsOf(one: unknown): readonly Uint8Array[] | undefined {
   const { fileDescriptorProtos } = one;
   // proto-loader keeps them with every message.
   return Array.isArray(fileDescriptorProtos) ? (fileDescriptorProtos as Uint8Array[]) : undefined;
+}
+
+/**
+ * protobufjs (7.6) calls the message of a map's entries as the field; the language calls it
+ * `<Field>Entry`, and clients refuse another name. Its files are called after the package.
+ */
+function withMapEntries(bytes: Uint8Array, name: string): Uint8Array {
+  // A codec of a type of its own gives messages of that type.
+  const file = descriptor.FileDescriptorProto.decode(bytes) as IFileDescriptorProto;
+  for (const message of file.messageType ?? []) renameEntries(message);
+  return descriptor.FileDescriptorProto.encode({ ...file, name }).finish();
+}
+
+function renameEntries(message: IDescriptorProto): void {
+  for (const inner of message.nestedType ?? []) {
+    renameEntries(inner);
+    if (inner.options?.mapEntry !== true) continue;
+    const before = inner.name;
+    inner.name = `${camelCase(before ?? "")}Entry`;
+    for (const field of message.field ?? []) {
+      if (field.typeName === before) field.typeName = inner.name;
+    }
+  }
+}
+
+/** As protoc makes names of types from names of fields. */
+function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -64,9 +64,11 @@ export class Batcher {
   }
 
   submit(entry: Entry): void {
-    const startsMs = this.#ports.clock.nowMs() + this.#backlog.aheadMs;
-    if (startsMs > Math.min(entry.queueUntilMs, entry.call.deadlineMs)) {
-      entry.settle({ kind: "error", error: waitTooLong(this.#backlog.aheadMs) });
+    const { aheadMs } = this.#backlog;
+    const leftMs = Math.min(entry.queueUntilMs, entry.call.deadlineMs) - this.#ports.clock.nowMs();
+    // What has no time left at all is late, not refused.
+    if (leftMs > 0 && aheadMs > leftMs) {
+      entry.settle({ kind: "error", error: waitTooLong(aheadMs) });
       return;
     }
     const verdict = this.#ports.merging ? entry.model.verdict : single;
