@@ -1,10 +1,19 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
-import { budgetReservedBytes, budgetShare, budgetShareMin, watchPollMs } from "./domain/limits.ts";
+import {
+  budgetReservedBytes,
+  budgetShare,
+  budgetShareMin,
+  loadBackoffMsBase,
+  loadBackoffMsMax,
+  loadMsMax,
+  watchPollMs,
+} from "./domain/limits.ts";
 import type { Log, RepositoryControl } from "./domain/ports.ts";
 import { shownUri } from "./domain/redact.ts";
-import type { Storage } from "./domain/storage.ts";
+import { mayPass, type Storage, StorageError } from "./domain/storage.ts";
 import { Catalog } from "./models/catalog.ts";
 import { Control } from "./models/control.ts";
 import { Refresher } from "./models/refresher.ts";
@@ -20,6 +29,8 @@ export interface Supply {
   start(sources: readonly string[]): Promise<void>;
   /** Files are looked at from now on, where that is wanted. */
   follow(): void;
+  /** Nothing is waited for any more. */
+  end(): void;
   /** `undefined` where it is switched off. */
   readonly control: RepositoryControl | undefined;
 }
@@ -49,12 +60,15 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
           uri,
           stage: repositoryApi === "files" ? stage : undefined,
         });
+  const ended = new AbortController();
   return {
     control,
+    end: () => ended.abort(),
     start: async (sources) => {
       // A repository may be all that there is, and be empty.
       const none = sources.length === 0 && uri !== undefined;
-      const named = none ? [] : await catalog.named(sources, modelName);
+      const list = () => catalog.named(sources, modelName);
+      const named = none ? [] : await patiently(list, log, ended.signal);
       refresher = new Refresher({
         catalog,
         repository,
@@ -89,6 +103,24 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
       if (pollMs !== undefined) refresher.poll(pollMs);
     },
   };
+}
+
+/** A store that cannot be asked now may be a moment later: until the load limit. */
+async function patiently<T>(task: () => Promise<T>, log: Log, signal: AbortSignal): Promise<T> {
+  const untilMs = systemClock.nowMs() + loadMsMax;
+  for (let waitMs = loadBackoffMsBase; ; waitMs = Math.min(loadBackoffMsMax, 2 * waitMs)) {
+    try {
+      return await task();
+    } catch (error) {
+      const cause = error instanceof LoadError ? error.cause : undefined;
+      const passing = cause instanceof StorageError && mayPass(cause.kind);
+      if (!passing || systemClock.nowMs() + waitMs > untilMs) throw error;
+      log.write("warn", "source not there yet", { reason: cause.message, retryMs: waitMs });
+      // This wait is all that there may be to keep the process alive.
+      await sleep(waitMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) throw error;
+    }
+  }
 }
 
 /** How the control plane lists sources, and gets those that are elsewhere. */

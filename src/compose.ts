@@ -96,7 +96,12 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     health,
     admission,
     executor,
-    storage,
+    storage: {
+      close: () => {
+        supply.end();
+        return storage.close();
+      },
+    },
     edges: undefined,
     start: async (sources) => {
       const loads = supply.start(sources);

@@ -100,6 +100,15 @@ describe("thaw serve", () => {
     expect(await readdir(join(cache, "v1", "entries"))).toEqual([]);
   });
 
+  it("waits for a store that is not there yet, and ends when it is told to", async () => {
+    // Nobody listens on the port of discard.
+    const started = spawnServer({ args: ["m=http://127.0.0.1:9/model.onnx", "--linger", "0"] });
+    while (!started.log().includes("source not there yet")) await wait(20);
+    started.process.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+    expect(started.log()).not.toContain('"event":"serving"');
+  });
+
   it("ends at once when it is told to while it pulls", async () => {
     store.fault = ({ content }) => (content ? { kind: "stall" } : undefined);
     const before = store.contents;
