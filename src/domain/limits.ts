@@ -98,6 +98,8 @@ export const lightgbmLeavesMax = 10_000_000;
 export const boosterGroupsMax = 10_000;
 /** Columns that a step of a model makes. */
 export const termsMax = 1_000_000;
+/** Of the texts of a run: rows by terms, each a double. */
+export const termCountsMax = 2 ** 25;
 /** Trees of ensembles. */
 export const treeNodesMax = 50_000_000;
 export const treeDepthMax = 10_000;

@@ -2,7 +2,7 @@ import { invalid, ServingError } from "../domain/error.ts";
 import { KiB, packedBytesMin, unpackedBytesMin, unpackedRatioMax } from "../domain/limits.ts";
 import { clip } from "../domain/text.ts";
 import type { Reply } from "./dialect.ts";
-import { GrowingBody } from "./growing-body.ts";
+import { tooLarge } from "./growing-body.ts";
 
 /** Content codings of bodies (RFC 9110, section 8.4): gzip, and deflate, which is zlib's format. */
 export type Coding = "gzip" | "deflate";
@@ -36,19 +36,23 @@ export interface UnpackLimits {
 export async function unpack(packed: Buffer, coding: Coding, limits: UnpackLimits) {
   const { createUnzip } = await import("node:zlib");
   const ratioMax = Math.max(unpackedBytesMin, packed.length * unpackedRatioMax);
-  const body = new GrowingBody(undefined, limits.bytesMax, (bytes) => {
-    if (bytes > ratioMax) throw tooDense(packed.length, ratioMax);
-    limits.hold(packed.length + bytes);
-  });
+  const pieces: Buffer[] = [];
+  let bytes = 0;
   const stream = createUnzip({ chunkSize: 64 * KiB });
   stream.end(packed);
   try {
-    for await (const piece of stream) body.add(piece);
+    for await (const piece of stream) {
+      bytes += piece.length;
+      if (bytes > limits.bytesMax) throw tooLarge("body", limits.bytesMax);
+      if (bytes > ratioMax) throw tooDense(packed.length, ratioMax);
+      limits.hold(packed.length + bytes);
+      pieces.push(piece);
+    }
   } catch (error) {
     throw isMalformed(error) ? malformed(coding, error.message) : error;
   }
   if (stream.bytesWritten < packed.length) throw malformed(coding, "bytes follow its end");
-  return body.bytes();
+  return Buffer.concat(pieces, bytes);
 }
 
 function isMalformed(error: unknown): error is Error {
