@@ -139,7 +139,8 @@ async function infer(message: Buffer, unaryCall: UnaryCall, ports: GrpcPorts): P
   try {
     call.check(ports.clock.nowMs());
     const request = decodeModelInferRequest(message);
-    return encodeModelInferResponse(await ports.dataplane.infer(request, call, permit));
+    const response = await ports.dataplane.infer(request, call, permit);
+    return encodeModelInferResponse(response, request);
   } finally {
     permit.release();
   }

@@ -94,9 +94,8 @@ class Conversation {
       try {
         const request = decodeModelInferRequest(message);
         id = request.id;
-        return encodeStreamResponse(
-          encodeModelInferResponse(await dataplane.infer(request, call, permit)),
-        );
+        const response = await dataplane.infer(request, call, permit);
+        return encodeStreamResponse(encodeModelInferResponse(response, request));
       } finally {
         permit.release();
       }

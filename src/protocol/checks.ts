@@ -8,7 +8,7 @@ import {
   tensorNameBytesMax,
 } from "../domain/limits.ts";
 import type { ModelName } from "../domain/model.ts";
-import type { RequestedOutput } from "../domain/request.ts";
+import type { Parameters, RequestedOutput } from "../domain/request.ts";
 import { clip } from "../domain/text.ts";
 
 /** What can be judged of a request without its model, for every protocol alike. */
@@ -37,6 +37,18 @@ export function checkedDatatype(text: string, name: string): Datatype {
 export function checkedId(id: string): string {
   if (Buffer.byteLength(id) <= idBytesMax) return id;
   throw invalid(`'id' is longer than ${idBytesMax} bytes`);
+}
+
+/** Refuses what asks for Triton's extensions that are not offered: nothing else could be right. */
+export function refuseExtensions(parameters: Parameters, what: string): void {
+  if (parameters.has("classification")) {
+    throw invalid(`${what}: the classification extension is not supported`);
+  }
+  if (parameters.has("shared_memory_region")) {
+    throw invalid(
+      `${what}: the shared memory extensions are not supported; send the tensor itself`,
+    );
+  }
 }
 
 /** Refuses `count` above what a request may hold of `what`. */

@@ -5,7 +5,7 @@ import { GrpcClient } from "../support/grpc.ts";
 import { http1, http2, type Reply, type Send } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { chapters } from "./chapters.ts";
-import type { ExpectedBody, GrpcGolden, RestGolden } from "./golden.ts";
+import type { ExpectedBody, GrpcGolden, RestGolden, StreamGolden } from "./golden.ts";
 import { goldenModels } from "./models.ts";
 import { protocolsPage } from "./page.ts";
 
@@ -25,6 +25,7 @@ for (const { title, goldens } of chapters) {
   describe(title, () => {
     for (const golden of goldens) {
       if (golden.kind === "grpc") it(golden.title, () => playGrpc(golden));
+      else if (golden.kind === "stream") it(golden.title, () => playStream(golden));
       else {
         it(`${golden.title} (HTTP/1.1)`, () => playRest(golden, http1));
         it(`${golden.title} (HTTP/2)`, () => playRest(golden, http2));
@@ -53,6 +54,17 @@ function expectBody(reply: Reply, body: ExpectedBody): void {
   else if ("text" in body) expect(reply.text).toBe(body.text);
   else if ("bytes" in body) expect(reply.body).toEqual(Buffer.from(body.bytes));
   else expect(reply.json()).toEqual({ error: expect.stringContaining(body.error) });
+}
+
+async function playStream({ metadata, messages, answers, code }: StreamGolden): Promise<void> {
+  const client = new GrpcClient(server.port);
+  try {
+    const given = await client.converse(messages, metadata);
+    expect(given.code).toBe(code);
+    expect(given.answers).toMatchObject(answers);
+  } finally {
+    client.close();
+  }
 }
 
 async function playGrpc({ method, message, code, details, fields }: GrpcGolden): Promise<void> {

@@ -48,7 +48,17 @@ export interface GrpcGolden extends Row {
   readonly fields?: object;
 }
 
-export type Golden = RestGolden | GrpcGolden;
+/** A stream of ModelStreamInfer: what is sent, all answers, and the status at its end. */
+export interface StreamGolden extends Row {
+  readonly kind: "stream";
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly messages: readonly object[];
+  /** Fields of each answer; it may have others. */
+  readonly answers: readonly object[];
+  readonly code: number;
+}
+
+export type Golden = RestGolden | GrpcGolden | StreamGolden;
 
 /** Rows about one subject: one table of the page. */
 export interface Chapter {

@@ -25,7 +25,7 @@ const intro = [
   "",
   "Servers that speak these protocols differ in places. The tables say what thaw answers and whose",
   "behaviour that is; “all” where the servers agree or the specification decides. Each row is a",
-  "conversation that the tests hold with the real server, over HTTP/1.1 and HTTP/2 alike.",
+  "conversation that the tests hold with the real server; REST over HTTP/1.1 and HTTP/2 alike.",
 ];
 
 function cells(golden: Golden): readonly string[] {
@@ -40,12 +40,14 @@ function cells(golden: Golden): readonly string[] {
 
 function request(golden: Golden): string {
   if (golden.kind === "grpc") return `\`${golden.method}\``;
+  if (golden.kind === "stream") return "`ModelStreamInfer`";
   const { method, path, body, pieces } = golden.send;
   const verb = method ?? (body === undefined && pieces === undefined ? "GET" : "POST");
   return `\`${verb} ${path}\``;
 }
 
 function answer(golden: Golden): string {
+  if (golden.kind === "stream") return `${golden.answers.length}, ${grpcStatus[golden.code]}`;
   if (golden.kind === "grpc") {
     const said = golden.details === undefined ? "" : ` “${golden.details}”`;
     return `${grpcStatus[golden.code]}${said}`;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import { Client, credentials, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { streamRequestsMax } from "../../src/domain/limits.ts";
 import { GrpcClient } from "../support/grpc.ts";
@@ -30,18 +30,8 @@ const request = (id: number, model = "echo") => ({
   inputs: [{ name: "x", datatype: "FP32", shape: [1, 1], contents: { fp32_contents: [id] } }],
 });
 
-async function answersTo(requests: readonly object[], metadata?: Metadata) {
-  const stream = grpc.stream(metadata);
-  const answers: Json[] = [];
-  stream.on("data", (answer: Json) => answers.push(answer));
-  const ended = new Promise<number>((resolve) => {
-    stream.on("error", ({ code }: { code: number }) => resolve(code));
-    stream.on("end", () => resolve(status.OK));
-  });
-  for (const one of requests) stream.write(one);
-  stream.end();
-  return { code: await ended, answers };
-}
+const answersTo = (requests: readonly object[], headers?: Readonly<Record<string, string>>) =>
+  grpc.converse(requests, headers);
 
 describe("ModelStreamInfer", () => {
   it("answers in the order of the requests, more than are worked on at a time", async () => {
@@ -73,9 +63,8 @@ describe("ModelStreamInfer", () => {
   });
 
   it("ends with the error's own status where the client asks for it", async () => {
-    const metadata = new Metadata();
-    metadata.set("triton_grpc_error", "true");
-    const { code, answers } = await answersTo([request(1), request(2, "other")], metadata);
+    const ended = { triton_grpc_error: "true" };
+    const { code, answers } = await answersTo([request(1), request(2, "other")], ended);
     expect(code).toBe(status.NOT_FOUND);
     expect(answers).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import type { Json } from "./http.ts";
 
@@ -72,6 +72,22 @@ export class GrpcClient {
     if (definition === undefined) throw new Error("no method ModelStreamInfer");
     const { path, requestSerialize, responseDeserialize } = definition;
     return this.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+  }
+
+  /** Sends all of them in one stream; its answers, and the status at its end. */
+  async converse(requests: readonly object[], headers: Readonly<Record<string, string>> = {}) {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    const stream = this.stream(metadata);
+    const answers: Json[] = [];
+    stream.on("data", (answer: Json) => answers.push(answer));
+    const ended = new Promise<number>((resolve) => {
+      stream.on("error", ({ code }: { code: number }) => resolve(code));
+      stream.on("end", () => resolve(status.OK));
+    });
+    for (const one of requests) stream.write(one);
+    stream.end();
+    return { code: await ended, answers };
   }
 
   close(): void {

@@ -27,7 +27,7 @@ const contentFields = [
 ] as const;
 
 /** The field in which each datatype travels; FP16 and BF16 have none. */
-const fieldOf: Readonly<Record<Datatype, number>> = {
+export const fieldOf: Readonly<Record<Datatype, number>> = {
   BOOL: 1,
   INT8: 2,
   INT16: 2,

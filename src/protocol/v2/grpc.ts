@@ -24,11 +24,13 @@ import {
   checkedDatatype,
   checkedId,
   checkedName,
+  refuseExtensions,
   responseTooLarge,
   type TensorHead,
 } from "../checks.ts";
 import { Contents, contentsTag } from "./contents.ts";
 import { readRaw, writeRaw } from "./raw.ts";
+import { wantsTyped, writeTyped } from "./typed.ts";
 
 /**
  * The hot messages of `inference.GRPCInferenceService` and `grpc.health.v1`, by hand: tensors stay
@@ -122,17 +124,20 @@ function pushChecked<T>(list: T[], item: T, what: "inputs" | "outputs"): void {
 
 function readInput(message: Buffer): WireInput {
   const input: WireInput = { name: "", datatype: "", shape: [], message: undefined };
+  const parameters = new Map<string, ParameterValue>();
   eachField(message, (tag, reader) => {
     if (tag === text(1)) input.name = reader.string();
     else if (tag === text(2)) input.datatype = reader.string();
     else if (tag === number(3)) pushDim(reader, input.shape);
     else if (tag === text(3)) readDims(reader.bytes(), input.shape);
+    else if (tag === text(4)) readParameter(reader.bytes(), parameters);
     else if (tag === contentsTag) {
       reader.bytes();
       input.message = message;
     } else return false;
     return true;
   });
+  refuseExtensions(parameters, `input '${clip(input.name)}'`);
   return input;
 }
 
@@ -189,9 +194,7 @@ function readOutput(message: Buffer): RequestedOutput {
     return true;
   });
   checkedName(name, "an output");
-  if (parameters.has("classification")) {
-    throw invalid(`output '${clip(name)}': the classification extension is not supported`);
-  }
+  refuseExtensions(parameters, `output '${clip(name)}'`);
   return { name, parameters: parameters.size === 0 ? noParameters : parameters };
 }
 
@@ -228,26 +231,33 @@ function narrowed(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** ModelInferResponse, always with raw contents, as Triton answers. */
-export function encodeModelInferResponse(response: InferResponse): Buffer {
-  const chunks = response.outputs.map(writeRaw);
+/** ModelInferResponse with raw contents, as Triton answers; typed where the request asks so. */
+export function encodeModelInferResponse(response: InferResponse, request: InferRequest): Buffer {
+  const typed = wantsTyped(request, response.outputs);
+  const chunks = response.outputs.map(typed ? writeTyped : writeRaw);
   let bytes = 256;
   for (const chunk of chunks) bytes += chunk.byteLength + 128;
   if (bytes > responseBytesMax) throw responseTooLarge(bytes, responseBytesMax);
   const writer = new ProtoWriter(bytes);
   writer.string(1, response.model).string(2, String(response.version));
   if (response.id !== undefined) writer.string(3, response.id);
-  for (const tensor of response.outputs) {
+  response.outputs.forEach((tensor, index) => {
     writer.message(5, (output) => {
-      output.string(1, tensor.name).string(2, tensor.datatype);
-      if (tensor.shape.length === 0) return;
-      const dims = new ProtoWriter(tensor.shape.length * 3);
-      for (const dim of tensor.shape) dims.varint(dim);
-      output.bytes(3, dims.finish());
+      writeOutputHead(output, tensor);
+      const contents = typed ? chunks[index] : undefined;
+      if (contents !== undefined) output.bytes(5, contents);
     });
-  }
-  for (const chunk of chunks) writer.bytes(6, chunk);
+  });
+  if (!typed) for (const chunk of chunks) writer.bytes(6, chunk);
   return writer.finish();
+}
+
+function writeOutputHead(output: ProtoWriter, { name, datatype, shape }: Tensor): void {
+  output.string(1, name).string(2, datatype);
+  if (shape.length === 0) return;
+  const dims = new ProtoWriter(shape.length * 3);
+  for (const dim of shape) dims.varint(dim);
+  output.bytes(3, dims.finish());
 }
 
 /**

@@ -26,6 +26,7 @@ import {
   checkedDatatype,
   checkedId,
   checkedName,
+  refuseExtensions,
   type TensorHead,
 } from "../checks.ts";
 import { readRaw } from "./raw.ts";
@@ -105,7 +106,9 @@ function readInput(
   const datatype = checkedDatatype(required(value, "datatype", quoted), name);
   const shape = readShape(value, quoted);
   const head: TensorHead = { name, datatype, shape, model };
-  const size = readParameters(value, quoted).get("binary_data_size");
+  const parameters = readParameters(value, quoted);
+  refuseExtensions(parameters, quoted);
+  const size = parameters.get("binary_data_size");
   const data = field(value, "data", isArray, "an array", quoted);
   if (size === undefined) {
     if (data === undefined) throw invalid(`${quoted} has no 'data' and no 'binary_data_size'`);
@@ -173,10 +176,9 @@ function readShape(object: JsonObject, what: string): number[] {
 function readOutput(value: JsonValue): RequestedOutput {
   if (!isObject(value)) throw invalid("each of 'outputs' must be an object");
   const name = checkedName(required(value, "name", "an output"), "an output");
-  const parameters = readParameters(value, `output '${clip(name)}'`);
-  if (parameters.has("classification")) {
-    throw invalid(`output '${clip(name)}': the classification extension is not supported`);
-  }
+  const quoted = `output '${clip(name)}'`;
+  const parameters = readParameters(value, quoted);
+  refuseExtensions(parameters, quoted);
   return { name, parameters };
 }
 

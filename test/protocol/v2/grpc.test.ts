@@ -130,13 +130,14 @@ describe("ModelInferRequest", () => {
 });
 
 describe("answers", () => {
+  const asked = decodeModelInferRequest(Buffer.from([0x0a, 1, 0x6d]));
   const rawHex = (tensor: Tensor) => Buffer.from(writeRaw(tensor)).toString("hex");
 
   it("of ModelInfer decode by proto-loader to the same response", () => {
     const { responseDeserialize } = inference("ModelInfer");
     fc.assert(
       fc.property(response, (response) => {
-        const decoded = responseDeserialize(encodeModelInferResponse(response));
+        const decoded = responseDeserialize(encodeModelInferResponse(response, asked));
         expect(decoded).toMatchObject({
           model_name: response.model,
           model_version: String(response.version),
@@ -160,11 +161,37 @@ describe("answers", () => {
     );
   });
 
+  it("of ModelInfer in typed contents decode to the same tensors", () => {
+    const { responseDeserialize } = inference("ModelInfer");
+    const typed = { ...asked, parameters: new Map([["binary_data_output", false]]) };
+    fc.assert(
+      fc.property(response, (response) => {
+        const halves = response.outputs.some(({ datatype }) => /^B?F(P)?16$/.test(datatype));
+        const message = encodeModelInferResponse(response, typed);
+        const decoded = responseDeserialize(message) as { outputs: object[] };
+        expect(decoded).toMatchObject({
+          raw_output_contents: halves ? response.outputs.map(() => expect.anything()) : [],
+        });
+        if (halves) return;
+        const request = { model_name: "m", inputs: decoded.outputs };
+        const again = decodeModelInferRequest(inference("ModelInfer").requestSerialize(request));
+        const tensors = tensorsOf(again.inputs);
+        expect(tensors.map(rawHex)).toEqual(response.outputs.map(rawHex));
+        expect(tensors.map(({ shape }) => shape)).toEqual(
+          response.outputs.map(({ shape }) => shape),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("of ModelInfer keep dimensions of any size", () => {
     const shape = [0, 127, 128, 2 ** 31, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER];
     const tensor = { name: "z", datatype: "INT8", shape, bytes: Buffer.alloc(0) } as const;
     const answer = { model: parseModelName("m"), version: 1, id: undefined, outputs: [tensor] };
-    const decoded = inference("ModelInfer").responseDeserialize(encodeModelInferResponse(answer));
+    const decoded = inference("ModelInfer").responseDeserialize(
+      encodeModelInferResponse(answer, asked),
+    );
     expect(decoded).toMatchObject({ outputs: [{ shape: shape.map(String) }] });
   });
 
@@ -172,7 +199,7 @@ describe("answers", () => {
     const bytes = Buffer.alloc(responseBytesMax);
     const tensor = { name: "z", datatype: "INT8", shape: [responseBytesMax], bytes } as const;
     const answer = { model: parseModelName("m"), version: 1, id: undefined, outputs: [tensor] };
-    expect(refusal(() => encodeModelInferResponse(answer), "too-large")).toContain(
+    expect(refusal(() => encodeModelInferResponse(answer, asked), "too-large")).toContain(
       `at most ${responseBytesMax} are allowed`,
     );
   });
