@@ -2,10 +2,12 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkCurl } from "../test/clients/curl.ts";
 import { checkGrpcurl } from "../test/clients/grpcurl.ts";
+import { checkHealthProbe } from "../test/clients/health-probe.ts";
 import {
   findCurl,
   type Installed,
   installGrpcurl,
+  installHealthProbe,
   installPython,
 } from "../test/clients/install.ts";
 import { lastLine, run } from "../test/clients/program.ts";
@@ -16,8 +18,9 @@ import { temporaryFolder } from "../test/support/models.ts";
 import { startServer, type TestServer } from "../test/support/server.ts";
 
 /**
- * Drives the real server with the clients that users have: tritonclient, KServe's SDK, grpcurl and
- * curl. One line for each check; a client that cannot be installed here is skipped in a line.
+ * Drives the real server with the clients that users have: tritonclient, KServe's SDK, MLServer's
+ * codecs, grpcurl, grpc-health-probe and curl. One line for each check; a client that cannot be
+ * installed here is skipped in a line.
  */
 
 const programs = join(import.meta.dirname, "../test/clients");
@@ -35,20 +38,23 @@ process.exitCode = report.failed > 0 ? 1 : 0;
 
 async function main(): Promise<void> {
   build();
-  const [curl, grpcurl, triton, kserve] = await Promise.all([
+  const [curl, grpcurl, probe, triton, kserve, mlserver] = await Promise.all([
     available("curl", findCurl()),
     available("grpcurl", installGrpcurl()),
+    available("grpc-health-probe", installHealthProbe()),
     available(
       "tritonclient",
       installPython("tritonclient", ["tritonclient[http,grpc]", "numpy", "gevent"]),
     ),
     available("kserve", installPython("kserve", ["kserve"])),
+    available("mlserver", installPython("mlserver", ["mlserver"])),
   ]);
   const server = await startServer({ args: writeModels(folder) });
   try {
     const { port } = server;
     if (curl !== undefined) await checkCurl(report, { ...curl, port, folder });
     if (grpcurl !== undefined) await checkGrpcurl(report, { ...grpcurl, port });
+    if (probe !== undefined) await checkHealthProbe(report, { ...probe, port });
     if (triton !== undefined) {
       await checkPython(triton, "triton_http.py", port);
       await checkPython(triton, "triton_grpc.py", port);
@@ -57,6 +63,7 @@ async function main(): Promise<void> {
       await checkPython(kserve, "kserve_sdk.py", port);
       await checkPython(kserve, "kserve_v1.py", port);
     }
+    if (mlserver !== undefined) await checkPython(mlserver, "mlserver_codecs.py", port);
   } finally {
     await checkEnd(server);
   }

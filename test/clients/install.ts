@@ -37,19 +37,28 @@ export async function installPython(
   return { program, version: `${name} ${stdout.trim()}` };
 }
 
-const grpcurlModule = "github.com/fullstorydev/grpcurl";
-
-/** grpcurl, built by the Go on this machine. Rejects with the reason why there is none. */
-export async function installGrpcurl(): Promise<Installed> {
-  const folder = join(cache, "grpcurl");
-  const program = join(folder, "grpcurl");
+/** A program of a Go module, built by the Go on this machine. Rejects with the reason why not. */
+async function installGo(name: string, module: string, main: string): Promise<Installed> {
+  const folder = join(cache, name);
+  const program = join(folder, name);
   const { stdout: go } = await succeed("go", ["version"]);
-  await once(folder, [go.trim(), grpcurlModule], async () => {
-    await succeed("go", ["install", `${grpcurlModule}/cmd/grpcurl@latest`], { GOBIN: folder });
+  await once(folder, [go.trim(), module], async () => {
+    await succeed("go", ["install", `${main}@latest`], { GOBIN: folder });
   });
-  // `grpcurl --version` knows its version only in the releases that its authors build.
+  // A program knows its own version only in the releases that its authors build.
   const { stdout } = await succeed("go", ["version", "-m", program]);
-  return { program, version: `grpcurl ${/\bmod\s+\S+\s+(\S+)/.exec(stdout)?.[1] ?? "unknown"}` };
+  return { program, version: `${name} ${/\bmod\s+\S+\s+(\S+)/.exec(stdout)?.[1] ?? "unknown"}` };
+}
+
+const grpcurlModule = "github.com/fullstorydev/grpcurl";
+const healthProbeModule = "github.com/grpc-ecosystem/grpc-health-probe";
+
+export function installGrpcurl(): Promise<Installed> {
+  return installGo("grpcurl", grpcurlModule, `${grpcurlModule}/cmd/grpcurl`);
+}
+
+export function installHealthProbe(): Promise<Installed> {
+  return installGo("grpc-health-probe", healthProbeModule, healthProbeModule);
 }
 
 /** The curl on this machine, and what it can do. */

@@ -156,6 +156,13 @@ def _add_infer_checks(checks):
         array = np.empty((0, 3), dtype=np.int32)
         same(triton.identity("INT32", array), array)
 
+    @checks.named("BF16, exact, not finite, and cut by the client")
+    def bf16(triton):
+        array = np.array([[0.5, -2.5, np.inf], [3.140625, 2.0**-126, -0.0]], dtype=np.float32)
+        tensor = triton.module.InferInput("x", [2, 3], "BF16")
+        tensor.set_data_from_numpy(array)
+        same(triton.client.infer("identity_bf16", [tensor]).as_numpy("y"), array)
+
     @checks.named("a tensor of 16 MiB")
     def large(triton):
         array = np.arange(4 * 1024 * 1024, dtype=np.float32).reshape(2, -1)

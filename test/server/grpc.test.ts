@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MiB, requestBytesMax } from "../../src/domain/limits.ts";
 import { failure, floats, GrpcClient } from "../support/grpc.ts";
 import { identityModel, save, slowModel, sumModel, temporaryFolder } from "../support/models.ts";
 import { irisModel, startServer, type TestServer } from "../support/server.ts";
@@ -27,6 +28,12 @@ afterAll(async () => {
   client.close();
   expect(await server.stop()).toBe(0);
 });
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
 
 const row = [6.8, 2.8, 4.8, 1.4];
 const input = { name: "input-0", datatype: "FP32", shape: [1, 4] };
@@ -119,6 +126,21 @@ describe("V2 gRPC", () => {
     }
     const unknown = await failure(client.call("ModelReady", { name: "none" }));
     expect(unknown.code).toBe(status.NOT_FOUND);
+  });
+
+  it("takes messages in gzip, up to the limit of what they unpack to", async () => {
+    const packing = new GrpcClient(server.port, { gzip: true });
+    const texts = (size: number) => ({
+      model_name: "text",
+      inputs: [{ name: "x", datatype: "BYTES", shape: [1, 1] }],
+      raw_input_contents: [Buffer.concat([uint32(size), Buffer.alloc(size, "a")])],
+    });
+    const answer = await packing.call("ModelInfer", texts(2 * MiB));
+    expect(answer.raw_output_contents[0]).toHaveLength(2 * MiB + 4);
+    const error = await failure(packing.call("ModelInfer", texts(requestBytesMax)));
+    expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(await packing.call("ServerLive")).toEqual({ live: true });
+    packing.close();
   });
 
   it("keeps deadlines, and drops what was cancelled", async () => {

@@ -84,6 +84,41 @@ function chunked(): Hostile[] {
   return bodies.map((body, index) => ({ name: `chunks ${index}`, bytes: latin(head + body) }));
 }
 
+/** Bodies for V1 and for CloudEvents, whole and broken. */
+function events(): Hostile[] {
+  const attributes = '"specversion":"1.0","id":"7","source":"/x","type":"t"';
+  const binary = "ce-specversion: 1.0\r\nce-id: 7\r\nce-source: /x\r\nce-type: t";
+  const structured = "content-type: application/cloudevents+json";
+  const bodies = [
+    '{"instances":[[7,8]]}',
+    '{"instances":[[7,300]]}',
+    '{"instances":[{"x":[7,8]},{"x":[7]}]}',
+    '{"instances":[{"x":[7,8]},[7,8]]}',
+    '{"instances":[]}',
+    '{"instances":[[[[[[]]]]]]}',
+    `{"instances":${"[".repeat(200)}`,
+    '{"inputs":{"x":[[7,8]],"x":[[7]]}}',
+    '{"inputs":{"__proto__":[[7,8]]}}',
+    '{"instances":[{"b64":"/w=="}]}',
+    `{${attributes},"data":{"instances":[[7,8]]}}`,
+    `{${attributes},"data":`,
+    `{${attributes},"data":{},"data_base64":"e30="}`,
+    `{${attributes},"data_base64":"e3\\u0030="}`,
+    `{"data":{"data":{"data":1}},${attributes}}`,
+  ];
+  const headers = ["Host: a", `Host: a\r\n${binary}`, `Host: a\r\n${structured}`];
+  return bodies.flatMap((body, index) =>
+    headers.flatMap((header, kind) =>
+      ["/v1/models/echo:predict", path].map((target) => ({
+        name: `event ${index}, headers ${kind}, ${target}`,
+        bytes: latin(
+          `POST ${target} HTTP/1.1\r\n${header}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        ),
+      })),
+    ),
+  );
+}
+
 const preface = latin("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
@@ -108,22 +143,19 @@ function headerBlock(fields: readonly (readonly [string, string])[]): Buffer {
   return Buffer.concat(parts);
 }
 
-const grpcHeaders = headerBlock([
-  [":method", "POST"],
-  [":scheme", "http"],
-  [":path", "/inference.GRPCInferenceService/ModelInfer"],
-  [":authority", "localhost"],
-  ["content-type", "application/grpc"],
-  ["te", "trailers"],
-]);
-
-const unknownMethod = headerBlock([
-  [":method", "POST"],
-  [":scheme", "http"],
-  [":path", "/inference.GRPCInferenceService/None"],
-  [":authority", "localhost"],
-  ["content-type", "application/grpc"],
-]);
+const callTo = (method: string) =>
+  headerBlock([
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":path", method],
+    [":authority", "localhost"],
+    ["content-type", "application/grpc"],
+    ["te", "trailers"],
+  ]);
+const grpcHeaders = callTo("/inference.GRPCInferenceService/ModelInfer");
+const unknownMethod = callTo("/inference.GRPCInferenceService/None");
+const streamHeaders = callTo("/inference.GRPCInferenceService/ModelStreamInfer");
+const reflectionHeaders = callTo("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo");
 
 /** The beginning of a connection with one gRPC call, whose message is to have so many bytes. */
 export function grpcOpening(messageBytes: number): Buffer {
@@ -213,12 +245,25 @@ function grpcMessages(): Hostile[] {
     { name: `gRPC ${name}, with a flag that is none`, bytes: frames(message, 7) },
     { name: `gRPC ${name}, of a length of 2^32 − 1`, bytes: frames(message, 0, 2 ** 32 - 1) },
     { name: `gRPC ${name}, cut off`, bytes: frames(message, 0, message.length + 1) },
+    { name: `stream of ${name}`, bytes: streamOf([message, message], streamHeaders) },
+    { name: `reflection on ${name}`, bytes: streamOf([message, named], reflectionHeaders) },
   ]);
+}
+
+/** A stream of messages, each in a frame of its own, that its client does not end. */
+function streamOf(messages: readonly Uint8Array[], headers: Buffer): Buffer {
+  const frames = messages.map((message) => {
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(message.length, 1);
+    return dataFrame(Buffer.concat([head, message]));
+  });
+  return Buffer.concat([preface, settings, frame(1, 4, 1, headers), ...frames]);
 }
 
 export const corpus: readonly Hostile[] = [
   ...http1(),
   ...chunked(),
+  ...events(),
   ...http2Frames(),
   ...grpcMessages(),
 ];

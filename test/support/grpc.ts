@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  Client,
+  compressionAlgorithms,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import type { Json } from "./http.ts";
 
@@ -24,8 +31,9 @@ export interface CallOptions {
 export class GrpcClient {
   readonly client: Client;
 
-  constructor(port: number) {
+  constructor(port: number, { gzip = false } = {}) {
     this.client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+      ...(gzip && { "grpc.default_compression_algorithm": compressionAlgorithms.gzip }),
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc.use_local_subchannel_pool": 1,
