@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     available("grpc-health-probe", installHealthProbe()),
     available(
       "tritonclient",
-      installPython("tritonclient", ["tritonclient[http,grpc]", "numpy", "gevent"]),
+      installPython("tritonclient", ["tritonclient[http,grpc]", "numpy", "ml_dtypes", "gevent"]),
     ),
     available("kserve", installPython("kserve", ["kserve"])),
     available("mlserver", installPython("mlserver", ["mlserver"])),

@@ -71,7 +71,7 @@ def pandas_codec(_):
 @codecs.named("StringCodec, in and out")
 def strings(_):
     texts = ["kůň", "", "🙂"]
-    encoded = StringCodec.encode_input("x", texts)
+    encoded = StringCodec.encode_input("x", texts, use_bytes=False)
     response = infer("identity_bytes", InferenceRequest(inputs=[encoded]))
     equal(list(response.outputs[0].data), texts)
 

@@ -203,6 +203,27 @@ const requests: readonly RestGolden[] = [
   },
   {
     ...refused,
+    title: "a shape that is not the model's",
+    follows: "Triton",
+    send: {
+      path: "/v2/models/iris/infer",
+      body: JSON.stringify({
+        inputs: [{ name: "input-0", datatype: "FP32", shape: [1, 3], data: [1, 2, 3] }],
+      }),
+    },
+    body: {
+      error: "unexpected shape for input 'input-0' for model 'iris'. Expected [-1,4], got [1,3].",
+    },
+  },
+  {
+    ...refused,
+    title: "a shape of more elements than there can be",
+    follows: "Triton",
+    send: toIdentity("FP32", { shape: [2 ** 30, 2 ** 30], elements: "[1]" }),
+    body: { error: "causes total element count to exceed maximum size of" },
+  },
+  {
+    ...refused,
     title: "strings with NUL",
     follows: "thaw",
     why: "ONNX Runtime would cut them short",
