@@ -5,7 +5,8 @@ import { lazyFetch } from "./bundle/lazy-fetch.ts";
 import { nativeAddon } from "./bundle/native-addon.ts";
 
 /**
- * Bundles thaw into `dist/`: `thaw.js` (main), `inference.js` (a worker's entry) and `worker.js`
+ * Bundles thaw into `dist/`: `thaw.js` (main), `inference.js` (a worker's entry), `conversion.js`
+ * (that of a loader thread) and `worker.js`
  * (Piscina's own, which it looks for beside itself under this name). What the first answer does not
  * need lies in chunks that are loaded when needed.
  */
@@ -29,6 +30,7 @@ await build({
   entryPoints: {
     thaw: "src/main.ts",
     inference: "src/runtime/worker.ts",
+    conversion: "src/runtime/conversion.ts",
     worker: "node_modules/piscina/dist/worker.js",
   },
   bundle: true,

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { budgetOf, composeSupply, type Supply } from "./compose-models.ts";
-import { programVersion, protoFolder, workerFile } from "./config/program.ts";
+import { conversionFile, programVersion, protoFolder, workerFile } from "./config/program.ts";
 import type { ServeConfig, Settings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
 import {
@@ -8,9 +8,11 @@ import {
   bodyMsBase,
   connectionCheckMs,
   connectionsMax,
+  converterHeapMiBMax,
   frameBytesMin,
   framesBase,
   headersMsMax,
+  MiB,
   memorySampleMs,
   prefaceMsMax,
   queueBytesMax,
@@ -29,6 +31,7 @@ import { Repository } from "./models/repository.ts";
 import type { TabularHabits } from "./models/signature.ts";
 import type { Port } from "./net/port.ts";
 import type { Streams } from "./net/streams.ts";
+import { Converter } from "./runtime/converter.ts";
 import { type ExecutorOptions, PiscinaExecutor } from "./runtime/executor.ts";
 import { AdmissionGate } from "./serving/admission.ts";
 import { Batcher } from "./serving/batcher.ts";
@@ -135,12 +138,22 @@ function executorOf(
   log: Log,
   onRefillFailed: ExecutorOptions["onRefillFailed"],
 ): PiscinaExecutor {
+  const memory = limitBytes();
+  // Half of the container's memory: the other half is what it was given for.
+  const heapMiBMax = memory > 0 ? Math.floor(memory / 2 / MiB) : converterHeapMiBMax;
+  const converter = new Converter({
+    conversionFile,
+    folder: cacheFolder,
+    heapMiBMax: Math.min(heapMiBMax, converterHeapMiBMax),
+    log,
+  });
   return new PiscinaExecutor({
     slots: workers ?? availableParallelism(),
     threads,
     folder: cacheFolder,
     workerFile,
     heapMiBMax: workerHeapMiBMax,
+    converter,
     log,
     onRefillFailed,
   });

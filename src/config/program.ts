@@ -14,6 +14,12 @@ export const programFolder = bundled ? here : join(here, "../..");
 /** The entry of a worker thread: a bundle, or its source. */
 export const workerFile = join(programFolder, bundled ? "inference.js" : "src/runtime/worker.ts");
 
+/** The entry of the thread that converts model files. */
+export const conversionFile = join(
+  programFolder,
+  bundled ? "conversion.js" : "src/runtime/conversion.ts",
+);
+
 /** The folder of `.proto` files. */
 export const protoFolder = join(programFolder, "proto");
 

@@ -75,6 +75,9 @@ export const connectionAgeGraceMs = 30_000;
 /** Start, load and shutdown. */
 export const drainMsMax = 25_000;
 export const workerHeapMiBMax = 512;
+/** Of the thread that makes graphs of other files, and how long it stays without work. */
+export const converterHeapMiBMax = 2_048;
+export const converterIdleMs = 1_000;
 export const refillAttemptsMax = 5;
 export const refillBackoffMs = 500;
 

@@ -3,6 +3,7 @@ import { assert } from "../domain/error.ts";
 import { refillAttemptsMax, refillBackoffMs } from "../domain/limits.ts";
 import type { Verdict } from "../domain/model.ts";
 import type { Batch, Executor, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
+import type { Converter } from "./converter.ts";
 import { Slot } from "./slot.ts";
 
 export interface ExecutorOptions {
@@ -12,6 +13,8 @@ export interface ExecutorOptions {
   readonly folder?: string;
   readonly workerFile: string;
   readonly heapMiBMax: number;
+  /** Makes graphs of other files while requests are served. Without one, slots do. */
+  readonly converter?: Converter;
   readonly log: Log;
   /** A slot could not be filled again with a generation that it had held. */
   readonly onRefillFailed: (generation: number, reason: string) => void;
@@ -63,6 +66,11 @@ export class PiscinaExecutor implements Executor {
   }
 
   async load(plan: LoadPlan): Promise<LoadOutcome> {
+    // The first model is converted in the slot that is to run it: nothing else is to be done yet.
+    if (this.#plans.size > 0) {
+      const reason = await this.#options.converter?.convert(plan.modelPath);
+      if (reason !== undefined) return { kind: "refused", reason };
+    }
     const [first, ...others] = this.#byLoad();
     assert(first !== undefined, "an executor without slots");
     const outcome = await first.load(plan);
@@ -144,6 +152,7 @@ export class PiscinaExecutor implements Executor {
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#background.keys());
+    await this.#options.converter?.close();
     await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
