@@ -55,24 +55,38 @@ export function unhex(text: string): number {
   return sign === "-" ? -value : value;
 }
 
-/** All methods of a converted model for some rows, by the method's name. */
-export async function answersOf(
-  model: Converted,
-  rows: readonly GoldenColumn[],
-): Promise<ReadonlyMap<string, Tensor>> {
+/** A converted model that is ready to answer. */
+export interface Answering {
+  /** All methods for some rows, by the method's name. */
+  readonly answers: (rows: readonly GoldenColumn[]) => Promise<ReadonlyMap<string, Tensor>>;
+  readonly release: () => Promise<void>;
+}
+
+export async function opened(model: Converted): Promise<Answering> {
   const session = await createSession({ source: model.graph, threads: 1, exact: true });
   const carriers = { inputs: new Map(), outputs: new Map() };
   const graph = new Graph(session, carriers, stageRunner(model.stages, model.after));
+  const { feeds, methods } = model.signature;
+  const outputs = methods.map(({ output }: Method) => output);
+  return {
+    answers: async (rows) => {
+      const inputs = feeds.map((feed) => feedOf(feed, rows, model.signature));
+      const tensors = await graph.infer(inputs, outputs);
+      return new Map(
+        methods.map(({ name }, at) => [name, tensors[at] ?? inputs[0]] as [string, Tensor]),
+      );
+    },
+    release: () => graph.release(),
+  };
+}
+
+/** All methods of a converted model for some rows, by the method's name. */
+export async function answersOf(model: Converted, rows: readonly GoldenColumn[]) {
+  const { answers, release } = await opened(model);
   try {
-    const { feeds, methods } = model.signature;
-    const inputs = feeds.map((feed) => feedOf(feed, rows, model.signature));
-    const outputs = methods.map(({ output }: Method) => output);
-    const tensors = await graph.infer(inputs, outputs);
-    return new Map(
-      methods.map(({ name }, at) => [name, tensors[at] ?? inputs[0]] as [string, Tensor]),
-    );
+    return await answers(rows);
   } finally {
-    await graph.release();
+    await release();
   }
 }
 

@@ -223,11 +223,11 @@ function transform(
       return shaped(graph.sigmoid(raw));
     case "cross_entropy_lambda":
     case "xentlambda":
-      return shaped(graph.node("Log", [graph.add(one, graph.node("Exp", [raw]))]));
+      return shaped(graph.log(graph.add(one, graph.exp(raw))));
     case "poisson":
     case "gamma":
     case "tweedie":
-      return shaped(graph.node("Exp", [raw]));
+      return shaped(graph.exp(raw));
     case "regression":
     case "regression_l1":
     case "huber":

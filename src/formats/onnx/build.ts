@@ -142,15 +142,38 @@ export class GraphBuilder {
     return this.node("Transpose", [value], { attributes: { perm: { ints: [1, 0] } } });
   }
 
-  sum(value: Value, axis = 1, keep = false): Value {
-    const attributes = { keepdims: { int: keep ? 1 : 0 } };
-    return this.node("ReduceSum", [value, this.ints([axis])], { attributes });
+  /** [N, k, W] → [N, W]: summed over the middle, one after the other. */
+  sum(value: Value): Value {
+    const attributes = { keepdims: { int: 0 } };
+    return this.node("ReduceSum", [value, this.ints([1])], { attributes });
   }
 
-  /** ReduceMax, ReduceMean and the like. */
-  reduce(op: string, value: Value, axis = 1, keep = false): Value {
-    const attributes = { keepdims: { int: keep ? 1 : 0 } };
-    return this.node(op, [value, this.ints([axis])], { attributes });
+  /**
+   * The sum of each row of a matrix, [N, 1]: added up one by one, so that a row's sum is the same
+   * wherever it stands, which ReduceSum's is not.
+   */
+  rowSum(matrix: Value): Value {
+    const width = this.gather(this.node("Shape", [matrix]), this.ints([1]));
+    const shape = this.concat([width, this.ints([1])], 0);
+    return this.matmul(matrix, this.node("Expand", [this.doubles([1], [1, 1]), shape]));
+  }
+
+  /** The sum of the squares of each row, [N, 1]. */
+  rowSquares(matrix: Value): Value {
+    return this.rowSum(this.mul(matrix, matrix));
+  }
+
+  /** The length of each row by a norm, [N, 1]. */
+  rowNorm(matrix: Value, norm: "l1" | "l2"): Value {
+    if (norm === "l1") return this.rowSum(this.node("Abs", [matrix]));
+    return this.node("Sqrt", [this.rowSquares(matrix)]);
+  }
+
+  /** The largest of each row, [N, 1]. */
+  rowMax(matrix: Value): Value {
+    return this.node("ReduceMax", [matrix, this.ints([1])], {
+      attributes: { keepdims: { int: 1 } },
+    });
   }
 
   argMax(value: Value, axis = 1): Value {
@@ -161,11 +184,37 @@ export class GraphBuilder {
   /** 1 / (1 + e^−x): ONNX Runtime's own Sigmoid loses small results. */
   sigmoid(value: Value): Value {
     const one = this.double(1);
-    return this.div(one, this.add(one, this.node("Exp", [this.node("Neg", [value])])));
+    return this.div(one, this.add(one, this.exp(this.node("Neg", [value]))));
   }
 
   softmax(value: Value): Value {
-    return this.node("Softmax", [value], { attributes: { axis: { int: 1 } } });
+    const powers = this.exp(this.sub(value, this.rowMax(value)));
+    return this.div(powers, this.rowSum(powers));
+  }
+
+  exp(value: Value): Value {
+    return this.#paired("Exp", value);
+  }
+
+  log(value: Value): Value {
+    return this.#paired("Log", value);
+  }
+
+  tanh(value: Value): Value {
+    return this.#paired("Tanh", value);
+  }
+
+  /**
+   * ONNX Runtime computes functions of doubles two elements at a time, and an odd last one by
+   * another function, which may differ in the last bit. Each element beside itself has the same
+   * answer in any row of any batch.
+   */
+  #paired(op: string, value: Value): Value {
+    const pairs = this.node("Expand", [
+      this.node("Unsqueeze", [value, this.ints([-1])]),
+      this.ints([2]),
+    ]);
+    return this.gather(this.node(op, [pairs]), this.ints([0], []), -1);
   }
 
   /** How many rows a value has: INT64 [1]. */

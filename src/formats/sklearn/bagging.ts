@@ -53,8 +53,8 @@ export const lowerAdaBoostClassifier: Lowering = (part) => {
 /** SAMME.R: (K − 1) (log p − mean log p). */
 function realVote({ graph }: Part, proba: Value, count: number): Value {
   const safe = graph.node("Max", [proba, graph.double(2 ** -52)]);
-  const logs = graph.node("Log", [safe]);
-  const mean = graph.mul(graph.double(1 / count), graph.sum(logs, 1, true));
+  const logs = graph.log(safe);
+  const mean = graph.mul(graph.double(1 / count), graph.rowSum(logs));
   return graph.mul(graph.double(count - 1), graph.sub(logs, mean));
 }
 

@@ -45,7 +45,7 @@ export const lowerGaussianNb: Lowering = (part) => {
     const constant = -0.5 * own.reduce((sum, one) => sum + Math.log(2 * Math.PI * one), 0);
     const away = graph.sub(x, graph.doubles(mean));
     const squares = graph.div(graph.mul(away, away), graph.doubles(own));
-    const half = graph.mul(graph.double(-0.5), graph.sum(squares, 1, true));
+    const half = graph.mul(graph.double(-0.5), graph.rowSum(squares));
     return graph.add(half, graph.double(constant + Math.log(prior[at] ?? 1)));
   });
   return fromJoint(part, graph.concat(joints));
@@ -120,12 +120,7 @@ export const lowerQuadratic: Lowering = (part) => {
       (one, place) => one * (scaling[place % columns] ?? 1) ** -0.5,
     );
     const away = graph.sub(x, graph.doubles(means.values.slice(at * width, (at + 1) * width)));
-    const squares = graph.reduce(
-      "ReduceSumSquare",
-      graph.matmul(away, graph.doubles(scaled, [rows, columns])),
-      1,
-      true,
-    );
+    const squares = graph.rowSquares(graph.matmul(away, graph.doubles(scaled, [rows, columns])));
     const log = scaling.reduce((sum, one) => sum + Math.log(one), 0);
     const half = graph.mul(graph.double(-0.5), graph.add(squares, graph.double(log)));
     return graph.add(half, graph.double(Math.log(priors[at] ?? 1)));

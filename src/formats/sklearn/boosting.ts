@@ -101,16 +101,18 @@ function baseOf(part: Part, sums: number): Base {
   const epsilon = epsilonOf(estimator);
   const low = graph.double(epsilon);
   const p = graph.node("Clip", [inner.proba.value, low, graph.double(1 - epsilon)]);
-  const logs = graph.node("Log", [p]);
+  const logs = graph.log(p);
   if (sums > 1) {
     return {
-      rows: centred(estimator) ? graph.sub(logs, graph.reduce("ReduceMean", logs, 1, true)) : logs,
+      rows: centred(estimator)
+        ? graph.sub(logs, graph.div(graph.rowSum(logs), graph.double(sums)))
+        : logs,
     };
   }
   const second = graph.columns(p, [1]);
   const odds = graph.div(second, graph.sub(graph.double(1), second));
   const scale = estimator.text("loss") === "exponential" ? 0.5 : 1;
-  return { rows: graph.mul(graph.double(scale), graph.node("Log", [odds])) };
+  return { rows: graph.mul(graph.double(scale), graph.log(odds)) };
 }
 
 /** From 1.4 on, the logarithms of the shares of classes are taken about their mean. */
@@ -177,7 +179,7 @@ export const lowerHistogramBoosting: Lowering = (part) => {
   switch (loss) {
     case "poisson":
     case "gamma":
-      return { predict: { value: graph.node("Exp", [flat]), width: undefined } };
+      return { predict: { value: graph.exp(flat), width: undefined } };
     case "squared_error":
     case "least_squares":
     case "absolute_error":

@@ -39,7 +39,7 @@ function calibrated(part: Part, one: Attributes, columns: readonly Column[], cou
   );
   if (count === 2) return pairOf(graph, each[0] ?? "");
   const raw = graph.concat(each);
-  const sum = graph.sum(raw, 1, true);
+  const sum = graph.rowSum(raw);
   const zero = graph.node("Equal", [sum, graph.double(0)]);
   const shares = graph.where(
     zero,
@@ -75,7 +75,7 @@ export function isotonic({ estimator, graph }: Part, x: Value): Value {
   const within = graph.node("Clip", [x, first, last]);
   // How many points lie below: the piece that the value is in.
   const below = graph.node("Greater", [within, graph.doubles(xs, [1, count])]);
-  const piece = graph.sub(graph.sum(graph.cast(below, "FP64"), 1, true), graph.double(1));
+  const piece = graph.sub(graph.rowSum(graph.cast(below, "FP64")), graph.double(1));
   const index = graph.cast(
     graph.node("Clip", [piece, graph.double(0), graph.double(count - 2)]),
     "INT64",

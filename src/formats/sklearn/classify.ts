@@ -38,12 +38,12 @@ export function pairOf(graph: GraphBuilder, second: Value): Value {
 export function oneVsRest(graph: GraphBuilder, decision: Value, width: number | undefined): Value {
   const p = graph.sigmoid(decision);
   if (width === undefined) return pairOf(graph, p);
-  return graph.div(p, graph.sum(p, 1, true));
+  return graph.div(p, graph.rowSum(p));
 }
 
 /** Rows divided by their sum; rows of zeros become uniform. */
 export function normalized(graph: GraphBuilder, values: Value, width: number): Value {
-  const sum = graph.sum(values, 1, true);
+  const sum = graph.rowSum(values);
   const zero = graph.node("Equal", [sum, graph.double(0)]);
   const even = graph.where(zero, graph.double(1), values);
   const whole = graph.where(zero, graph.double(width), sum);
@@ -52,6 +52,8 @@ export function normalized(graph: GraphBuilder, values: Value, width: number): V
 
 /** Softmax by logarithms, as scipy has it: x − logsumexp(x). */
 export function logNormalized(graph: GraphBuilder, values: Value): Value {
-  const whole = graph.reduce("ReduceLogSumExp", values, 1, true);
-  return graph.node("Exp", [graph.sub(values, whole)]);
+  const most = graph.rowMax(values);
+  const powers = graph.exp(graph.sub(values, most));
+  const whole = graph.add(most, graph.log(graph.rowSum(powers)));
+  return graph.exp(graph.sub(values, whole));
 }

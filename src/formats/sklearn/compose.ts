@@ -197,12 +197,12 @@ export const lowerInner =
 
 /** Functions of numpy that stand in pickles. */
 const functions: Readonly<Record<string, (part: Part, x: Value) => Value>> = {
-  log1p: ({ graph }, x) => graph.node("Log", [graph.add(graph.double(1), x)]),
-  expm1: ({ graph }, x) => graph.sub(graph.node("Exp", [x]), graph.double(1)),
-  log: ({ graph }, x) => graph.node("Log", [x]),
-  log2: ({ graph }, x) => graph.div(graph.node("Log", [x]), graph.double(Math.LN2)),
-  log10: ({ graph }, x) => graph.div(graph.node("Log", [x]), graph.double(Math.LN10)),
-  exp: ({ graph }, x) => graph.node("Exp", [x]),
+  log1p: ({ graph }, x) => graph.log(graph.add(graph.double(1), x)),
+  expm1: ({ graph }, x) => graph.sub(graph.exp(x), graph.double(1)),
+  log: ({ graph }, x) => graph.log(x),
+  log2: ({ graph }, x) => graph.div(graph.log(x), graph.double(Math.LN2)),
+  log10: ({ graph }, x) => graph.div(graph.log(x), graph.double(Math.LN10)),
+  exp: ({ graph }, x) => graph.exp(x),
   sqrt: ({ graph }, x) => graph.node("Sqrt", [x]),
   square: ({ graph }, x) => graph.mul(x, x),
   absolute: ({ graph }, x) => graph.node("Abs", [x]),
@@ -212,7 +212,7 @@ const functions: Readonly<Record<string, (part: Part, x: Value) => Value>> = {
   sign: ({ graph }, x) => graph.node("Sign", [x]),
   sin: ({ graph }, x) => graph.node("Sin", [x]),
   cos: ({ graph }, x) => graph.node("Cos", [x]),
-  tanh: ({ graph }, x) => graph.node("Tanh", [x]),
+  tanh: ({ graph }, x) => graph.tanh(x),
 };
 
 export function applied(part: Part, name: string, x: Value): Value {

@@ -66,7 +66,7 @@ export const lowerKMeans: Lowering = (part) => {
   const near = nearness(part, x, values, count);
   const attributes = { axis: { int: 1 }, keepdims: { int: 0 } };
   const index = graph.node("ArgMin", [near], { attributes });
-  const own = graph.reduce("ReduceSumSquare", x, 1, true);
+  const own = graph.rowSquares(x);
   const squared = graph.node("Max", [graph.add(near, own), graph.double(0)]);
   return {
     predict: { value: graph.cast(index, "INT32"), width: undefined, datatype: "INT32" },
@@ -91,7 +91,7 @@ export const lowerGaussianMixture: Lowering = (part): Fitted => {
       graph.sub(x, graph.doubles(mean)),
       graph.doubles(factor, [width, width]),
     );
-    const squares = graph.reduce("ReduceSumSquare", y, 1, true);
+    const squares = graph.rowSquares(y);
     const constant = -0.5 * width * Math.log(2 * Math.PI) + log + Math.log(weights[at] ?? 1);
     return graph.add(graph.mul(graph.double(-0.5), squares), graph.double(constant));
   });

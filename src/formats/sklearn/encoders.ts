@@ -130,7 +130,7 @@ function withUnknown(
   rare: number,
   width: number,
 ): Value {
-  const unseen = graph.sub(graph.double(1), graph.sum(equal, 1, true));
+  const unseen = graph.sub(graph.double(1), graph.rowSum(equal));
   const row = Array.from({ length: width }, (_, at) => (at === rare ? 1 : 0));
   return graph.add(value, graph.matmul(unseen, graph.doubles(row, [1, width])));
 }
@@ -187,7 +187,7 @@ function coded(
   const equal = matches(part, column, categories);
   const index = graph.argMax(equal);
   const code = graph.reshape(graph.gather(graph.doubles(codes), index), [-1, 1]);
-  const any = graph.cast(graph.reduce("ReduceMax", equal, 1, true), "BOOL");
+  const any = graph.cast(graph.rowMax(equal), "BOOL");
   return graph.where(any, code, graph.double(unknown));
 }
 

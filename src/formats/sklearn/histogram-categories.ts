@@ -99,7 +99,7 @@ function knownOf(estimator: Attributes, places: readonly number[]): number[][] {
 function onlyKnown({ graph }: Part, x: Value, at: number, known: readonly number[]): Value {
   const column = graph.columns(x, [at]);
   const equal = graph.node("Equal", [column, graph.doubles(known, [1, known.length])]);
-  const any = graph.reduce("ReduceMax", graph.cast(equal, "FP64"), 1, true);
+  const any = graph.rowMax(graph.cast(equal, "FP64"));
   return graph.where(graph.cast(any, "BOOL"), column, graph.double(Number.NaN));
 }
 
@@ -111,7 +111,7 @@ function numbered({ graph }: Part, x: Value, at: number, known: readonly number[
     graph.node("Equal", [column, graph.doubles(seen, [1, seen.length])]),
     "FP64",
   );
-  const any = graph.cast(graph.reduce("ReduceMax", equal, 1, true), "BOOL");
+  const any = graph.cast(graph.rowMax(equal), "BOOL");
   const index = graph.matmul(equal, graph.doubles([...seen.keys()], [seen.length, 1]));
   return graph.where(any, index, graph.double(Number.NaN));
 }

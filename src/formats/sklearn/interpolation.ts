@@ -14,7 +14,7 @@ export function interpolated(
     graph.double(xs[count - 1] ?? 0),
   ]);
   const reached = graph.node("GreaterOrEqual", [within, graph.doubles(xs, [1, count])]);
-  const last = graph.sub(graph.sum(graph.cast(reached, "FP64"), 1, true), graph.double(1));
+  const last = graph.sub(graph.rowSum(graph.cast(reached, "FP64")), graph.double(1));
   const index = graph.cast(graph.node("Max", [last, graph.double(0)]), "INT64");
   const slopes = Array.from({ length: count }, (_, at) => {
     const step = (xs[at + 1] ?? 0) - (xs[at] ?? 0);

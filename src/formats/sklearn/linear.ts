@@ -126,12 +126,12 @@ export const lowerGeneralized: Lowering = (part) => {
   const { graph, estimator } = part;
   const { value, width } = linear(part, false);
   if (estimator.name !== "TweedieRegressor") {
-    return { predict: { value: graph.node("Exp", [value]), width } };
+    return { predict: { value: graph.exp(value), width } };
   }
   const link = estimator.text("link", "auto");
   if (link !== "auto" && link !== "log" && link !== "identity") throw estimator.unknown("link");
   const log = link === "log" || (link === "auto" && estimator.number("power") > 0);
-  return { predict: { value: log ? graph.node("Exp", [value]) : value, width } };
+  return { predict: { value: log ? graph.exp(value) : value, width } };
 };
 
 export const lowerDiscriminant: Lowering = (part) => {

@@ -42,7 +42,7 @@ export const lowerOneVsRest: Lowering = (part) => {
   };
   if (!fitted.every(({ proba }) => proba !== undefined)) return answer;
   const seconds = graph.concat(fitted.map(({ proba }) => graph.columns(proba?.value ?? "", [1])));
-  const proba = single ? pairOf(graph, seconds) : graph.div(seconds, graph.sum(seconds, 1, true));
+  const proba = single ? pairOf(graph, seconds) : graph.div(seconds, graph.rowSum(seconds));
   return { ...answer, proba: { value: proba, width: labels.values.length } };
 };
 

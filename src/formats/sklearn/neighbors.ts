@@ -82,7 +82,7 @@ function neighborsOf(part: Part): Neighbors {
   if (weights !== "distance") throw estimator.unknown("weights");
   // Where some are at no distance at all, only they count.
   const same = graph.cast(graph.node("Equal", [near, graph.double(0)]), "FP64");
-  const any = graph.cast(graph.reduce("ReduceMax", same, 1, true), "BOOL");
+  const any = graph.cast(graph.rowMax(same), "BOOL");
   return { indices, weights: graph.where(any, same, graph.div(graph.double(1), near)), count };
 }
 
@@ -100,10 +100,10 @@ export const lowerNeighborsClassifier: Lowering = (part) => {
     weights === undefined
       ? votes
       : graph.mul(votes, graph.node("Unsqueeze", [weights, graph.ints([2])]));
-  const sums = graph.sum(weighted, 1);
+  const sums = graph.sum(weighted);
   return {
     classes: { index: graph.argMax(sums), labels },
-    proba: { value: graph.div(sums, graph.sum(sums, 1, true)), width },
+    proba: { value: graph.div(sums, graph.rowSum(sums)), width },
   };
 };
 
@@ -116,8 +116,8 @@ export const lowerNeighborsRegressor: Lowering = (part) => {
   const targets = graph.gather(graph.doubles(values, [rows, width]), indices);
   const column =
     weights === undefined ? undefined : graph.node("Unsqueeze", [weights, graph.ints([2])]);
-  const sums = graph.sum(column === undefined ? targets : graph.mul(targets, column), 1);
-  const whole = weights === undefined ? graph.double(count) : graph.sum(weights, 1, true);
+  const sums = graph.sum(column === undefined ? targets : graph.mul(targets, column));
+  const whole = weights === undefined ? graph.double(count) : graph.rowSum(weights);
   const mean = graph.div(sums, whole);
   if (outputs === undefined) {
     return { predict: { value: graph.reshape(mean, [-1]), width: undefined } };
@@ -135,7 +135,7 @@ export const lowerNearestCentroid: Lowering = (part) => {
   const [count = 0, width = 0] = shape;
   const all = Array.from({ length: count }, (_, at) => {
     const away = graph.sub(x, graph.doubles(values.slice(at * width, (at + 1) * width)));
-    return graph.reduce("ReduceSumSquare", away, 1, true);
+    return graph.rowSquares(away);
   });
   const attributes = { axis: { int: 1 }, keepdims: { int: 0 } };
   const index = graph.node("ArgMin", [graph.concat(all)], { attributes });

@@ -34,7 +34,7 @@ function activated({ estimator, graph }: Part, value: Value): Value {
     case "relu":
       return graph.node("Relu", [value]);
     case "tanh":
-      return graph.node("Tanh", [value]);
+      return graph.tanh(value);
     case "logistic":
       return graph.sigmoid(value);
     case "identity":
@@ -67,7 +67,7 @@ export const lowerMlpRegressor: Lowering = (part) => {
   const { value, width } = layers(part);
   const output = estimator.text("out_activation_");
   if (output !== "identity" && output !== "exp") throw estimator.unknown("out_activation_");
-  const out = output === "exp" ? graph.node("Exp", [value]) : value;
+  const out = output === "exp" ? graph.exp(value) : value;
   if (width > 1) return { predict: { value: out, width } };
   return { predict: { value: graph.reshape(out, [-1]), width: undefined } };
 };

@@ -66,8 +66,6 @@ export const lowerRobustScaler: Lowering = (part) => {
   return transformed(part, value);
 };
 
-const norms: Readonly<Record<string, string>> = { l1: "ReduceL1", l2: "ReduceL2" };
-
 export const lowerNormalizer: Lowering = (part) => {
   const { estimator, graph } = part;
   const x = numbersIn(part, "finite");
@@ -76,13 +74,10 @@ export const lowerNormalizer: Lowering = (part) => {
   if (norm === "max") {
     // The largest absolute value from 0.22 on, the largest before.
     const of = estimator.release >= 0.022 ? graph.node("Abs", [x]) : x;
-    length = graph.node("ReduceMax", [of, graph.ints([1])], {
-      attributes: { keepdims: { int: 1 } },
-    });
+    length = graph.rowMax(of);
   } else {
-    const op = norms[norm];
-    if (op === undefined) throw estimator.unknown("norm");
-    length = graph.reduce(op, x, 1, true);
+    if (norm !== "l1" && norm !== "l2") throw estimator.unknown("norm");
+    length = graph.rowNorm(x, norm);
   }
   const zero = graph.node("Equal", [length, graph.double(0)]);
   return transformed(part, graph.div(x, graph.where(zero, graph.double(1), length)));
@@ -117,7 +112,7 @@ export const lowerPowerTransformer: Lowering = (part) => {
 
 /** (x^λ − 1) / λ, and log x for λ = 0. */
 function powered({ graph }: Part, x: Value, lambda: number): Value {
-  if (Math.abs(lambda) < 2 ** -52) return graph.node("Log", [x]);
+  if (Math.abs(lambda) < 2 ** -52) return graph.log(x);
   const power = graph.node("Pow", [x, graph.double(lambda)]);
   return graph.div(graph.sub(power, graph.double(1)), graph.double(lambda));
 }
@@ -237,13 +232,11 @@ export const lowerBins: Lowering = (part) => {
     const above =
       inner.length === 0
         ? graph.mul(own, graph.double(0))
-        : graph.sum(
+        : graph.rowSum(
             graph.cast(
               graph.node("GreaterOrEqual", [column, graph.doubles(inner, [1, inner.length])]),
               "FP64",
             ),
-            1,
-            true,
           );
     if (encode === "ordinal") {
       blocks.push(above);

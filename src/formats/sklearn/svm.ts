@@ -29,7 +29,7 @@ function kernelOf(part: Part, vectors: Doubles): Value {
       return graph.node("Pow", [inner, graph.double(estimator.number("degree"))]);
     }
     case "sigmoid":
-      return graph.node("Tanh", [graph.add(graph.mul(gamma, dot), coefficient)]);
+      return graph.tanh(graph.add(graph.mul(gamma, dot), coefficient));
     default:
       throw estimator.unknown("kernel");
   }
@@ -46,7 +46,7 @@ function rbf({ graph }: Part, x: Value, { shape, values }: Doubles, gamma: Value
     const square = graph.mul(away, away);
     sum = sum === undefined ? square : graph.add(sum, square);
   }
-  return graph.node("Exp", [graph.mul(graph.node("Neg", [gamma]), sum ?? x)]);
+  return graph.exp(graph.mul(graph.node("Neg", [gamma]), sum ?? x));
 }
 
 export const lowerSvc: Lowering = (part): Fitted => {
@@ -151,7 +151,7 @@ function probaOf({ estimator, graph }: Part, pairs: Value): Value | undefined {
   const b = estimator.maybeDoubles(["_probB", "probB_"])?.values;
   if (a === undefined || b === undefined || a.length === 0) return undefined;
   const inner = graph.add(graph.mul(pairs, graph.doubles(a)), graph.doubles(b));
-  const p = graph.div(graph.double(1), graph.add(graph.double(1), graph.node("Exp", [inner])));
+  const p = graph.div(graph.double(1), graph.add(graph.double(1), graph.exp(inner)));
   const clamped = graph.node("Clip", [p, graph.double(1e-7), graph.double(1 - 1e-7)]);
   return clamped;
 }

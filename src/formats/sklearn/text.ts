@@ -112,13 +112,13 @@ function weighted({ graph }: Part, transformer: Attributes, terms: Value): Value
     // Only of terms that are there.
     const there = graph.node("Greater", [value, graph.double(0)]);
     const safe = graph.where(there, value, graph.double(1));
-    value = graph.where(there, graph.add(graph.node("Log", [safe]), graph.double(1)), value);
+    value = graph.where(there, graph.add(graph.log(safe), graph.double(1)), value);
   }
   if (transformer.flag("use_idf")) value = graph.mul(value, graph.doubles(idfOf(transformer)));
   const norm = transformer.get("norm");
   if (norm === undefined) return value;
   if (norm !== "l1" && norm !== "l2") throw transformer.unknown("norm");
-  const length = graph.reduce(norm === "l1" ? "ReduceL1" : "ReduceL2", value, 1, true);
+  const length = graph.rowNorm(value, norm);
   const zero = graph.node("Equal", [length, graph.double(0)]);
   return graph.div(value, graph.where(zero, graph.double(1), length));
 }

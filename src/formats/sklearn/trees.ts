@@ -154,7 +154,7 @@ export function meanRows(
     comparison: "leq",
   });
   const rows = graph.gather(graph.doubles(table, [leaves, width]), graph.cast(met, "INT64"));
-  const sum = graph.sum(rows, 1);
+  const sum = graph.sum(rows);
   if (trees.length === 1) return { value: sum, width };
   return { value: graph.div(sum, graph.double(trees.length)), width };
 }

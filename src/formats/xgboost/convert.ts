@@ -197,7 +197,7 @@ function transform(
     case "reg:logistic":
       return shaped(sigmoid(graph, margin));
     case "multi:softprob":
-      return { value: graph.softmax(margin), width: groups };
+      return { value: softmax(graph, margin), width: groups };
     case "multi:softmax":
       return { value: graph.cast(graph.argMax(margin), "FP32"), width: undefined };
     case "binary:hinge":
@@ -207,7 +207,7 @@ function transform(
     case "reg:tweedie":
     case "survival:cox":
     case "survival:aft":
-      return shaped(graph.node("Exp", [margin]));
+      return shaped(graph.exp(margin));
     case "binary:logitraw":
     case "reg:squarederror":
     case "reg:linear":
@@ -226,11 +226,18 @@ function transform(
   }
 }
 
+/** In single precision, but for the sum. */
+function softmax(graph: GraphBuilder, margin: Value): Value {
+  const powers = graph.exp(graph.sub(margin, graph.rowMax(margin)));
+  const sum = graph.cast(graph.rowSum(graph.cast(powers, "FP64")), "FP32");
+  return graph.div(powers, sum);
+}
+
 /** 1 / (1 + e^min(−x, 88.7)). */
 function sigmoid(graph: GraphBuilder, margin: Value): Value {
   const power = graph.node("Min", [graph.node("Neg", [margin]), graph.float(88.7)]);
   const one = graph.float(1);
-  return graph.div(one, graph.add(graph.node("Exp", [power]), one));
+  return graph.div(one, graph.add(graph.exp(power), one));
 }
 
 /** Classes and probabilities as XGBClassifier has them. */
@@ -243,7 +250,7 @@ function classified(
   if (groups > 1) {
     const proba =
       objective === "multi:softmax" || objective === "multi:softprob"
-        ? graph.softmax(margin)
+        ? softmax(graph, margin)
         : transformed.value;
     return { proba, index: graph.argMax(proba), width: groups };
   }
