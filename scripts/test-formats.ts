@@ -82,7 +82,7 @@ async function testRelease(release: Release): Promise<void> {
   });
   if (python === undefined) return;
   const library = release.name.startsWith("sklearn") ? "sklearn" : "boosters";
-  const made = join(cache, "made", library);
+  const made = join(cache, "made", release.name);
   rmSync(made, { recursive: true, force: true });
   const version = release.name.replace(/^[a-z]+-/, "");
   const folder = join(made, version);
