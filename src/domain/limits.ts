@@ -101,8 +101,8 @@ export const lightgbmLeavesMax = 10_000_000;
 export const boosterGroupsMax = 10_000;
 /** Columns that a step of a model makes. */
 export const termsMax = 1_000_000;
-/** Of the texts of a run: rows by terms, each a double. */
-export const termCountsMax = 2 ** 25;
+/** Of one value while a graph of ours runs; more rows are run in parts. */
+export const runElementsMax = 2 ** 22;
 /** Trees of ensembles. */
 export const treeNodesMax = 50_000_000;
 export const treeDepthMax = 10_000;

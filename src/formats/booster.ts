@@ -64,7 +64,8 @@ export function convertBooster(booster: Booster): Converted {
     method: "predict",
     style: "kserve",
   };
-  return { graph: graph.finish(), platform, signature, stages: [], after: [] };
+  const { rowElements } = graph;
+  return { graph: graph.finish(), platform, signature, rowElements, stages: [], after: [] };
 }
 
 const short = { xgboost: "XGB", lightgbm: "LGBM" };

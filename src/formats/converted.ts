@@ -6,6 +6,8 @@ export interface Conversion {
   readonly signature: TabularSignature;
   /** V2's `platform`. */
   readonly platform: string;
+  /** Elements of the widest value that the graph makes of a row. */
+  readonly rowElements: number;
   /** What the worker does before the graph. */
   readonly stages: readonly Stage[];
   /** And after it. */

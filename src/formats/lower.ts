@@ -1,4 +1,5 @@
 import type { Carriers } from "../domain/carrier.ts";
+import { runElementsMax } from "../domain/limits.ts";
 import type { Signature } from "../domain/model.ts";
 import { familyOf } from "./family.ts";
 import { type EditedGraph, writeEdited } from "./onnx/edited.ts";
@@ -13,6 +14,8 @@ export interface Lowered {
   readonly carriers: Carriers;
   /** What is done around the graph, where anything is. */
   readonly stages: Stages | undefined;
+  /** How many rows are run at once at most, where rows are independent and may need much memory. */
+  readonly rowsAtOnce: number;
   /** V2's `platform`. */
   readonly platform: string;
 }
@@ -44,14 +47,22 @@ export async function lower(
   if (family !== "onnx") {
     const { converted } = await import("./kept.ts");
     const { source, conversion } = await converted(modelPath, family, folder);
-    const { signature, platform, stages, after } = conversion;
-    const graph = { kind: "converted", source } as const;
-    return { graph, signature, carriers: noCarriers, stages: { before: stages, after }, platform };
+    const { signature, platform, rowElements, stages, after } = conversion;
+    return {
+      graph: { kind: "converted", source },
+      signature,
+      carriers: noCarriers,
+      stages: { before: stages, after },
+      rowsAtOnce: Math.max(1, Math.floor(runElementsMax / rowElements)),
+      platform,
+    };
   }
   const { outline, signature, carriers, edits } = planGraph(modelPath, options);
   const graph: LoweredGraph =
     edits.length === 0
       ? { kind: "untouched", path: modelPath }
       : writeEdited({ modelPath, outline, edits, folder });
-  return { graph, signature, carriers, stages: undefined, platform: "onnxruntime_onnx" };
+  const platform = "onnxruntime_onnx";
+  const rowsAtOnce = Number.POSITIVE_INFINITY;
+  return { graph, signature, carriers, stages: undefined, rowsAtOnce, platform };
 }

@@ -12,6 +12,7 @@ import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
 import { lacksLocale, loadRefusal } from "./refusal.ts";
 import { createSession } from "./session.ts";
+import { cutRows, joinRows } from "./slices.ts";
 import { judgeRows } from "./verdict.ts";
 
 /** A worker's entry: holds sessions by generation, and does what it is told. Decides nothing. */
@@ -19,6 +20,7 @@ import { judgeRows } from "./verdict.ts";
 interface Loaded {
   readonly graph: Graph;
   readonly signature: Signature;
+  readonly rowsAtOnce: number;
 }
 
 const sessions = new Map<number, Loaded>();
@@ -53,7 +55,7 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
     const graph = new Graph(session, lowered.carriers, stages);
     const created = performance.now();
     const signature = graph.completed(lowered.signature);
-    sessions.set(task.generation, { graph, signature });
+    sessions.set(task.generation, { graph, signature, rowsAtOnce: lowered.rowsAtOnce });
     const warmUpFailure = await warmUp(graph, signature, task.warmUpRows ?? 1);
     const times = {
       readMs: read - start,
@@ -139,22 +141,22 @@ function zeros({ name, datatype, shape }: TensorSpec, rows: number): Tensor {
 }
 
 async function run(task: Extract<Task, { kind: "run" }>): Promise<WorkerRunOutcome> {
-  const { graph } = heldBy(task.generation);
-  const waitMs = sharedNowMs() - task.sentMs;
-  const start = performance.now();
+  const { graph, rowsAtOnce } = heldBy(task.generation);
+  const times = { waitMs: sharedNowMs() - task.sentMs, inputMs: 0, inferMs: 0, outputMs: 0 };
   try {
-    const feeds = graph.feeds(task.inputs);
-    const ready = performance.now();
-    const results = await graph.run(feeds, task.outputs);
-    const done = performance.now();
-    const outputs = graph.tensors(results, task.outputs);
-    const times = {
-      waitMs,
-      inputMs: ready - start,
-      inferMs: done - ready,
-      outputMs: performance.now() - done,
-    };
-    return { kind: "done", outputs, times };
+    const parts: Tensor[][] = [];
+    for (const inputs of cutRows(task.inputs, rowsAtOnce)) {
+      const start = performance.now();
+      const feeds = graph.feeds(inputs);
+      const ready = performance.now();
+      const results = await graph.run(feeds, task.outputs);
+      const done = performance.now();
+      parts.push(graph.tensors(results, task.outputs));
+      times.inputMs += ready - start;
+      times.inferMs += done - ready;
+      times.outputMs += performance.now() - done;
+    }
+    return { kind: "done", outputs: joinRows(parts), times };
   } catch (error) {
     const detail = nativeText(error);
     if (error instanceof ServingError) return { kind: "declined", detail };

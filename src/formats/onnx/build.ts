@@ -24,9 +24,11 @@ export class GraphBuilder {
   readonly #outputs: TensorSpec[] = [];
   readonly #known = new Map<string, Value>();
   #names = 0;
+  #rowElements = 1;
 
   input(name: string, datatype: Datatype, shape: readonly number[]): Value {
     this.#inputs.push({ name, datatype, shape });
+    this.widen(shape.at(-1) ?? 1);
     return name;
   }
 
@@ -230,6 +232,16 @@ export class GraphBuilder {
     return this.node("Expand", [row, shape]);
   }
 
+  /** Says that a row needs so many elements of one value, where no constant is as wide. */
+  widen(elements: number): void {
+    this.#rowElements = Math.max(this.#rowElements, elements);
+  }
+
+  /** How many elements the widest value of the graph has in a row, as far as is known. */
+  get rowElements(): number {
+    return this.#rowElements;
+  }
+
   finish(): Uint8Array {
     const graph = {
       name: "thaw",
@@ -242,6 +254,8 @@ export class GraphBuilder {
   }
 
   #constant(datatype: FixedDatatype, shape: readonly number[], values: Typed): Value {
+    // What a row is multiplied with, or held against, is as wide as what comes of it.
+    this.widen(shape.at(-1) ?? 1);
     const small = values.length <= constantsSharedMax;
     const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
     const key = small ? `${datatype} ${shape.join()} ${bytes.toString("latin1")}` : undefined;

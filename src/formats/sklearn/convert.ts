@@ -57,6 +57,7 @@ export function convertSklearn(value: PyValue): Converted {
       style: "kserve",
     },
     platform: "sklearn_joblib",
+    rowElements: graph.rowElements,
     stages: placed,
     after,
   };

@@ -153,6 +153,7 @@ export function meanRows(
     targetCount: numbered.length,
     comparison: "leq",
   });
+  graph.widen(numbered.length * width);
   const rows = graph.gather(graph.doubles(table, [leaves, width]), graph.cast(met, "INT64"));
   const sum = graph.sum(rows);
   if (trees.length === 1) return { value: sum, width };

@@ -1,5 +1,4 @@
-import { invalid, ServingError } from "../../domain/error.ts";
-import { termCountsMax } from "../../domain/limits.ts";
+import { invalid } from "../../domain/error.ts";
 import type { Tensor } from "../../domain/tensor.ts";
 import { clip } from "../../domain/text.ts";
 import { couple } from "./couple.ts";
@@ -85,13 +84,6 @@ function vectorized(stage: VectorizeStage, feed: Tensor): Tensor {
   }
   const [rows = 0] = feed.shape;
   const width = stage.terms.length;
-  if (rows * width > termCountsMax) {
-    throw new ServingError(
-      "too-large",
-      `${rows} texts make ${rows} x ${width} counts of terms, more than ${termCountsMax}; send ` +
-        "fewer rows per request",
-    );
-  }
   const counts = new Float64Array(rows * width);
   let row = 0;
   for (const cell of cellsOf(feed, stage.column)) {
