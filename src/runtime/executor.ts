@@ -35,6 +35,8 @@ export class PiscinaExecutor implements Executor {
   readonly #options: ExecutorOptions;
   readonly #slots: Slot[] = [];
   #lost = 0;
+  /** Whether slots have more to do than to load the first models. */
+  #serving = false;
   /** What every slot is to hold. */
   readonly #plans = new Map<number, LoadPlan>();
   readonly #listeners: (() => void)[] = [];
@@ -50,6 +52,7 @@ export class PiscinaExecutor implements Executor {
 
   /** Opens the remaining slots and fills them with what is loaded. */
   grow(): void {
+    this.#serving = true;
     while (this.#slots.length < this.#options.slots && !this.#closing.signal.aborted) {
       const slot = this.#openSlot();
       for (const plan of this.#plans.values()) this.#keepFilling(slot, plan);
@@ -66,11 +69,8 @@ export class PiscinaExecutor implements Executor {
   }
 
   async load(plan: LoadPlan): Promise<LoadOutcome> {
-    // The first model is converted in the slot that is to run it: nothing else is to be done yet.
-    if (this.#plans.size > 0) {
-      const reason = await this.#options.converter?.convert(plan.modelPath);
-      if (reason !== undefined) return { kind: "refused", reason };
-    }
+    const reason = await this.#options.converter?.convert(plan.modelPath, this.#serving);
+    if (reason !== undefined) return { kind: "refused", reason };
     const [first, ...others] = this.#byLoad();
     assert(first !== undefined, "an executor without slots");
     const outcome = await first.load(plan);
