@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { ArgumentError } from "./arguments.ts";
+import { readNumpy } from "./numpy.ts";
 
 /** Rows of a table as people keep them: numbers and text, with names of columns where given. */
 export interface RowFile {
@@ -7,12 +8,16 @@ export interface RowFile {
   readonly rows: readonly (readonly (number | string)[])[];
 }
 
-/** `.csv`, with a header or without, or `.json`: a list of rows, or of objects. */
+/**
+ * `.csv`, with a header or without, `.json`: a list of rows, or of objects, `.npy`, or `.npz`: its
+ * first array.
+ */
 export async function readRows(path: string): Promise<RowFile> {
+  if (/\.np[yz]$/i.test(path)) return { names: undefined, rows: await readNumpy(path) };
   const text = await readFile(path, "utf8");
   if (/\.json$/i.test(path)) return rowsOfJson(JSON.parse(text), path);
   if (/\.csv$/i.test(path)) return rowsOfCsv(text);
-  throw new ArgumentError(`${path}: expected a .csv or .json file`);
+  throw new ArgumentError(`${path}: expected a .csv, .json, .npy or .npz file`);
 }
 
 function rowsOfJson(value: unknown, path: string): RowFile {
@@ -37,9 +42,10 @@ function cellOf(value: unknown): number | string {
 }
 
 function rowsOfCsv(text: string): RowFile {
+  // A line without anything is a missing value, but for the last one.
   const records = text
+    .replace(/\r?\n$/, "")
     .split(/\r?\n/)
-    .filter((line) => line !== "")
     .map(fieldsOf);
   const [first = [], ...rest] = records;
   // A header has no number, where the rows below have some.

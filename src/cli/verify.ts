@@ -68,10 +68,28 @@ function feedOf(
   });
   const cells = file.rows.flatMap((row) => places.map((place) => row[place] ?? Number.NaN));
   const shape = [file.rows.length, columns.length];
-  if (datatype === "BYTES") return { name, datatype, shape, strings: cells.map(String) };
-  const values = cells.map(Number);
+  if (datatype === "BYTES") {
+    const missing = columns.map((of) => {
+      const column = signature.columns[of];
+      return column?.type === "text" ? column.missing : undefined;
+    });
+    const strings = cells.map((cell, at) => {
+      const absent = cell === "" || Number.isNaN(cell);
+      return (absent ? missing[at % columns.length] : undefined) ?? String(cell);
+    });
+    return { name, datatype, shape, strings };
+  }
+  const values = cells.map(numberOf);
   const array = datatype === "FP32" ? Float32Array.from(values) : Float64Array.from(values);
   return { name, datatype, shape, bytes: new Uint8Array(array.buffer) };
+}
+
+/** Nothing is a missing value. */
+function numberOf(cell: number | string): number {
+  if (typeof cell === "number") return cell;
+  const [, sign, infinite] = /^\s*([+-]?)(?:(inf(?:inity)?)|\d)/i.exec(cell) ?? [];
+  if (infinite === undefined) return cell.trim() === "" ? Number.NaN : Number(cell);
+  return sign === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
 function valuesOf(tensor: Tensor): (number | string)[] {

@@ -1,14 +1,13 @@
 import { FormatError } from "../error.ts";
 import type { Value } from "../onnx/build.ts";
 import type { VectorizeStage } from "../stages/stage.ts";
+import { tokenExpression } from "../stages/token-pattern.ts";
 import { type Attributes, arrayItems } from "./attributes.ts";
 import { columnsOf, matrixOf, TableBlock } from "./columns.ts";
 import type { Lowering, Part } from "./fitted.ts";
 import { englishStopWords } from "./stop-words.ts";
 
 /** Vectorisers of text: terms are counted by a stage before the graph, the rest is arithmetic. */
-
-const usualPattern = "(?u)\\b\\w\\w+\\b";
 
 function counts(part: Part): { value: Value; width: number } {
   const { estimator, columns, stages, graph } = part;
@@ -41,7 +40,8 @@ function analysisOf(estimator: Attributes): Analysis {
   if (analyzer !== "word" && analyzer !== "char" && analyzer !== "char_wb") {
     throw estimator.unknown("analyzer");
   }
-  if (analyzer === "word" && estimator.get("token_pattern") !== usualPattern) {
+  const tokens = analyzer === "word" ? estimator.text("token_pattern") : "";
+  if (analyzer === "word" && tokenExpression(tokens) === undefined) {
     throw estimator.unknown("token_pattern");
   }
   const accents = estimator.get("strip_accents") ?? "none";
@@ -51,6 +51,7 @@ function analysisOf(estimator: Attributes): Analysis {
   const [from = 1, to = 1] = estimator.items("ngram_range").map(Number);
   return {
     analyzer,
+    tokens,
     lowercase: estimator.flag("lowercase"),
     stripAccents: accents,
     ngrams: [from, to],

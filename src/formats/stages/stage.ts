@@ -10,6 +10,8 @@ export interface VectorizeStage {
   /** The graph's input that is made, FP64 [N, terms]. */
   readonly output: string;
   readonly analyzer: "word" | "char" | "char_wb";
+  /** `token_pattern`, one that `tokenExpression` takes. */
+  readonly tokens: string;
   readonly terms: readonly string[];
   readonly lowercase: boolean;
   readonly stripAccents: "none" | "unicode" | "ascii";

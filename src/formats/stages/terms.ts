@@ -1,10 +1,12 @@
+import { assert } from "../../domain/error.ts";
 import type { VectorizeStage } from "./stage.ts";
+import { spaces, tokenExpression } from "./token-pattern.ts";
 
 /** Terms of a text, as scikit-learn's vectorisers find them (feature_extraction/text.py). */
 
 type Analysis = Pick<
   VectorizeStage,
-  "analyzer" | "lowercase" | "stripAccents" | "ngrams" | "stopWords"
+  "analyzer" | "tokens" | "lowercase" | "stripAccents" | "ngrams" | "stopWords"
 >;
 
 export function termsIn(text: string, analysis: Analysis): string[] {
@@ -12,22 +14,29 @@ export function termsIn(text: string, analysis: Analysis): string[] {
   const clean = stripped(analysis.lowercase ? text.toLowerCase() : text, analysis.stripAccents);
   if (analyzer === "word") {
     const stop = new Set(analysis.stopWords);
-    const tokens = wordsIn(clean).filter((token) => !stop.has(token));
+    const tokens = wordsIn(clean, analysis.tokens).filter((token) => !stop.has(token));
     return wordRuns(tokens, ngrams);
   }
-  const spaced = [...clean.replace(spaces, " ")];
+  const spaced = [...clean.replace(severalSpaces, " ")];
   return analyzer === "char"
     ? characterRuns(spaced, ngrams)
     : runsWithinWords(spaced.join(""), ngrams);
 }
 
 /** `\s\s+` of Python: two or more become one space. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts them as spaces.
-const spaces = /[\s\u001c-\u001f\u0085]{2,}/gu;
+const severalSpaces = new RegExp(`[${spaces}]{2,}`, "gu");
 
-/** `(?u)\b\w\w+\b`: Python's \w is letters, numbers and the underscore. */
-function wordsIn(text: string): string[] {
-  return text.match(/[\p{L}\p{N}_]{2,}/gu) ?? [];
+const expressions = new Map<string, RegExp | undefined>();
+
+/** By a pattern that `tokenExpression` takes. */
+function wordsIn(text: string, pattern: string): string[] {
+  let expression = expressions.get(pattern);
+  if (expression === undefined) {
+    expression = tokenExpression(pattern);
+    expressions.set(pattern, expression);
+  }
+  assert(expression !== undefined, "a pattern that was not looked at");
+  return text.match(expression) ?? [];
 }
 
 function stripped(text: string, accents: Analysis["stripAccents"]): string {
@@ -91,5 +100,4 @@ function runsWithinWords(text: string, [from, to]: readonly [number, number]): s
   return terms;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts them as spaces.
-const space = /[\s\u001c-\u001f\u0085]+/u;
+const space = new RegExp(`[${spaces}]+`, "u");
