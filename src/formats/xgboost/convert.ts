@@ -140,13 +140,14 @@ function weighed(tree: Tree, weight: number | undefined): Tree {
   return { ...tree, value: tree.value.map((one) => Math.fround(Math.fround(weight) * one)) };
 }
 
-/** Categories are whole numbers: what is behind the point is cut off. */
+/** Categories are whole numbers: what is behind the point is cut off. Below zero there is none. */
 function withoutFractions(graph: GraphBuilder, x: Value, { trees, features }: XgboostModel): Value {
   const categorical = new Set<number>();
   for (const tree of trees)
     for (const node of tree.members.keys()) categorical.add(tree.feature[node] ?? 0);
   if (categorical.size === 0) return x;
-  const whole = graph.mul(graph.node("Sign", [x]), graph.node("Floor", [graph.node("Abs", [x])]));
+  const negative = graph.node("Less", [x, graph.float(0)]);
+  const whole = graph.where(negative, graph.float(-1), graph.node("Floor", [x]));
   const mask = graph.booleans(
     Array.from({ length: features }, (_, at) => categorical.has(at)),
     [1, features],
