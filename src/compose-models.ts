@@ -127,7 +127,7 @@ async function patiently<T>(task: () => Promise<T>, log: Log, signal: AbortSigna
 function listWith(storage: Storage, log: Log): ListSource {
   return async (uri) => {
     const shown = shownUri(uri);
-    const onProgress = progressLog(shown, log, systemClock);
+    const onProgress = progressLog(shown, log, systemClock, terminal());
     const source = await storage.resolve(uri, { onProgress });
     const { kind, localRoot } = source;
     const files = source.files.map(({ path, bytes, version }) => ({ path, bytes, tag: version }));
@@ -142,6 +142,11 @@ function listWith(storage: Storage, log: Log): ListSource {
     const root = join(localRoot, file?.path ?? "");
     return { root, kind, files: files.map((one) => ({ ...one, path: "" })), readText };
   };
+}
+
+/** Standard error, where a person reads it. */
+function terminal(): ((text: string) => void) | undefined {
+  return process.stderr.isTTY ? (text) => void process.stderr.write(text) : undefined;
 }
 
 /** Models of a repository that fail say so themselves; the others are served. */

@@ -82,6 +82,8 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     phasesMs,
     queue: batcher,
     repository,
+    storage,
+    budgetBytes: budgetOf(settings) ?? 0,
     statistics: batcher.statistics,
   });
   const ports = {
@@ -124,8 +126,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
       // A signal that came while the port opened found nothing to close.
       if (health.draining) return edges.port.close();
       health.refresh();
-      systemClock.after(settleMs, () => settle(executor, supply, edges));
-      if (merging) systemClock.after(settleMs, () => void repository.judge());
+      systemClock.after(settleMs, () => settle({ executor, supply, edges, repository, merging }));
       guard({ admission, edges, executor, health, log });
       log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
     },
@@ -163,11 +164,20 @@ function habitsOf({ tabular, predictProba }: Settings): TabularHabits {
   return { tabular, ...(predictProba ? { predict: "proba" } : {}) };
 }
 
+interface Settled {
+  readonly executor: PiscinaExecutor;
+  readonly supply: Supply;
+  readonly edges: Edges;
+  readonly repository: Repository;
+  readonly merging: boolean;
+}
+
 /** What the first answer could do without. */
-function settle(executor: PiscinaExecutor, supply: Supply, edges: Edges): void {
+function settle({ executor, supply, edges, repository, merging }: Settled): void {
   executor.grow();
   void edges.openGrpc();
   supply.follow();
+  if (merging) void repository.judge();
 }
 
 /** What makes the page is imported when somebody first asks for it. */

@@ -5,7 +5,7 @@ import { UsageError } from "./config/parse.ts";
 /** argv → a command. The only file with process-wide effects. */
 
 const signals = listen();
-const commands = ["serve", "inspect", "convert", "verify"];
+const commands = ["serve", "fetch", "inspect", "convert", "verify"];
 
 main(process.argv.slice(2)).then(
   (code) => {
@@ -39,6 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { serveHelp } = await import("./config/help.ts");
     return print(serveHelp());
   }
+  if (command === "fetch") return fetchCommand(rest);
   const ran = await modelCommand(command, rest);
   if (ran !== undefined) return ran;
   const { programVersion } = await import("./config/program.ts");
@@ -75,6 +76,23 @@ async function modelCommand(
     // Of a wrong file or a wrong word only the message is of use.
     if (!(error instanceof Error)) throw error;
     return complain(`thaw ${command}: ${error.message}\n`);
+  }
+}
+
+/** The last line of a failure is its reason, which KServe shows. */
+async function fetchCommand(argv: readonly string[]): Promise<number> {
+  const { fetch, fetchUsage } = await import("./cli/fetch.ts");
+  if (asks(argv, "--help", "-h")) return print(`${fetchUsage}\n`);
+  const write = (text: string) => void process.stderr.write(text);
+  try {
+    const draw = process.stderr.isTTY ? write : undefined;
+    await fetch(argv, process.env, { say: (line) => write(`thaw fetch: ${line}\n`), draw });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    tellKubernetes(`thaw fetch: ${error.message}`);
+    write(`thaw fetch: ${error.message}\n`);
+    return error.name === "ArgumentError" ? 2 : 1;
   }
 }
 

@@ -12,6 +12,7 @@ Usage: thaw <command> [arguments]
 
 Commands:
   serve [SOURCE ...] [options]   serve models over V1, V2 REST and V2 gRPC on one port
+  fetch SRC DST [SRC DST ...]    the job of KServe's storage initializer: sources into folders
   inspect FILE [--json]          what a model file is: inputs, outputs, its parts
   convert FILE -o model.onnx     a scikit-learn, XGBoost or LightGBM model as an ONNX graph
   verify FILE --rows R --expect A [--method M] [--tolerance T]

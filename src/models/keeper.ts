@@ -22,6 +22,8 @@ export class Keeper {
   readonly #ports: KeeperPorts;
   /** Whose a resident is, as long as it serves. */
   readonly #owners = new Map<Resident, Version>();
+  /** How often each was done. */
+  readonly counts = { loaded: 0, failed: 0, evicted: 0 };
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports;
@@ -88,6 +90,7 @@ export class Keeper {
   }
 
   #takeOver(version: Version, { resident, times }: Loaded, kept: Resident | undefined): void {
+    this.counts.loaded += 1;
     this.#owners.set(resident, version);
     version.times = times;
     version.tookMs = times.readMs + times.sessionMs + times.warmMs;
@@ -101,6 +104,7 @@ export class Keeper {
 
   #failed(version: Version, { reason, passing }: Refused): void {
     const { clock, log } = this.#ports;
+    this.counts.failed += 1;
     version.failed(reason, passing, clock);
     const { name, version: number } = version.plan;
     const serving = version.state.kind === "ready";
@@ -133,6 +137,7 @@ export class Keeper {
       this.#owners.delete(resident);
       version.lifecycle.change({ kind: "unloading" });
       const { name, version: number } = version.plan;
+      this.counts.evicted += 1;
       this.#ports.log.write("info", "model evicted", { model: name, version: number });
       await this.#ports.loader.unload(resident);
       version.lifecycle.change({ kind: "unknown" });

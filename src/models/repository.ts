@@ -258,6 +258,11 @@ export class Repository implements Models {
     return { bytes, residents: residents.size, waiting: this.#room.size };
   }
 
+  /** How many loads were done and failed, and how many models made room for others. */
+  get changes(): Readonly<Keeper["counts"]> {
+    return this.#keeper.counts;
+  }
+
   /** Of every version that has been loaded. */
   get loads(): readonly ModelLoad[] {
     return [...this.#all()].flatMap(({ plan: { name, version }, times }) =>

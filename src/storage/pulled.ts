@@ -17,6 +17,7 @@ import { isArchive } from "./archive-entry.ts";
 import { Cache, type CacheEntry, cacheKey } from "./cache.ts";
 import { below, NameSet, type RelativePath, relativePath } from "./contain.ts";
 import type { StorageOptions } from "./options.ts";
+import { wantedFiles } from "./patterns.ts";
 import { ProgressMeter } from "./progress.ts";
 import { Gate, type PullContext, pullFile } from "./pull.ts";
 import type { Remote, RemoteFile, RemoteListing } from "./remote.ts";
@@ -39,10 +40,13 @@ export class PulledSources {
   readonly #cache: Cache;
   readonly #gate = new Gate();
   readonly #ending = new AbortController();
+  readonly #onBytes: (bytes: number) => void;
   readonly #resolved = new WeakMap<StoredSource, Resolution>();
 
-  constructor(options: StorageOptions) {
+  /** `onBytes` is told what has come. */
+  constructor(options: StorageOptions, onBytes: (bytes: number) => void = () => {}) {
     this.#options = options;
+    this.#onBytes = onBytes;
     this.#cache = new Cache({ folder: options.cacheFolder, bytesMax: options.cacheBytesMax });
   }
 
@@ -60,7 +64,9 @@ export class PulledSources {
       const { identity } = remote;
       const archive = listing.kind === "file" && file !== undefined && isArchive(file.path);
       const held = archive ? await this.#entries(remote, file, options) : listing;
-      const files = held.files.map(({ path, bytes, version }) => ({
+      const wanted = wantedFiles(this.#options.env);
+      const counted = held.files.filter(({ path }) => held.kind === "file" || wanted(path));
+      const files = counted.map(({ path, bytes, version }) => ({
         path,
         bytes: bytes ?? 0,
         version,
@@ -261,7 +267,10 @@ export class PulledSources {
       retries: new Retries(this.#options.pace ?? realPace),
       gate: this.#gate,
       signal: either,
-      onBytes: (more) => meter.add(more),
+      onBytes: (more) => {
+        meter.add(more);
+        if (more > 0) this.#onBytes(more);
+      },
     };
     try {
       const result = await task(context, meter);

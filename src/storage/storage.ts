@@ -9,6 +9,7 @@ import {
 import { isArchive } from "./archive-entry.ts";
 import { fetchLocal, readLocalText, resolveLocal } from "./local.ts";
 import type { StorageOptions } from "./options.ts";
+import { wantedFiles } from "./patterns.ts";
 import type { PulledSources } from "./pulled.ts";
 import { storageErrorOf } from "./retry.ts";
 import { parseUri } from "./uri.ts";
@@ -17,6 +18,7 @@ import { parseUri } from "./uri.ts";
 export class Sources implements Storage {
   readonly #options: StorageOptions;
   #pulled: Promise<PulledSources> | undefined;
+  #pulledBytes = 0;
 
   constructor(options: StorageOptions) {
     this.#options = options;
@@ -28,7 +30,11 @@ export class Sources implements Storage {
       if (parsed.scheme === "file" || parsed.scheme === "pvc") {
         const source = await resolveLocal(parsed, this.#options.env);
         const [file] = source.files;
-        if (source.kind === "folder" || file === undefined || !isArchive(file.path)) return source;
+        if (source.kind === "folder") {
+          const wanted = wantedFiles(this.#options.env);
+          return { ...source, files: source.files.filter(({ path }) => wanted(path)) };
+        }
+        if (file === undefined || !isArchive(file.path)) return source;
       }
       return (await this.#pulling()).resolve(parsed, shownUri(uri), options);
     });
@@ -57,6 +63,11 @@ export class Sources implements Storage {
     });
   }
 
+  /** Bytes that came from remote stores so far. */
+  get pulledBytes(): number {
+    return this.#pulledBytes;
+  }
+
   /** Gives up leases and connections. */
   async close(): Promise<void> {
     await (await this.#pulled)?.close();
@@ -64,7 +75,10 @@ export class Sources implements Storage {
 
   #pulling(): Promise<PulledSources> {
     this.#pulled ??= import("./pulled.ts").then(
-      (module) => new module.PulledSources(this.#options),
+      (module) =>
+        new module.PulledSources(this.#options, (bytes) => {
+          this.#pulledBytes += bytes;
+        }),
     );
     return this.#pulled;
   }

@@ -17,7 +17,22 @@ export interface MetricSources extends ModelSources {
   readonly executor: {
     readonly slots: { readonly total: number; readonly busy: number; readonly lost: number };
   };
-  readonly repository: { readonly leases: number; readonly loads: readonly Load[] };
+  readonly repository: {
+    readonly leases: number;
+    readonly loads: readonly Load[];
+    readonly memory: {
+      readonly bytes: number;
+      readonly residents: number;
+      readonly waiting: number;
+    };
+    readonly changes: {
+      readonly loaded: number;
+      readonly failed: number;
+      readonly evicted: number;
+    };
+  };
+  readonly storage: { readonly pulledBytes: number };
+  readonly budgetBytes: number;
   /** Milliseconds from the start of the process to the end of each phase of its start. */
   readonly phasesMs: ReadonlyMap<string, number>;
 }
@@ -35,6 +50,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     ...modelFamilies(sources),
     ...startFamilies(sources),
     ...serverFamilies(sources),
+    ...supplyFamilies(sources),
     ...processFamilies(),
   ];
   for (const family of families) register(registry, family);
@@ -103,6 +119,45 @@ function serverFamilies({ admission, executor, repository }: MetricSources): Fam
     gauge("thaw_slots", "Slots, each with a worker thread", () => executor.slots.total),
     gauge("thaw_slots_busy", "Slots that are at work", () => executor.slots.busy),
     gauge("thaw_leases", "Requests that hold a model", () => repository.leases),
+  ];
+}
+
+function supplyFamilies({ repository, storage, budgetBytes }: MetricSources): Family[] {
+  return [
+    {
+      kind: "counter",
+      name: "thaw_model_loads_total",
+      help: "Loads of model versions by how they ended",
+      labels: ["outcome"],
+      read: () => [
+        [{ outcome: "loaded" }, repository.changes.loaded],
+        [{ outcome: "failed" }, repository.changes.failed],
+      ],
+    },
+    {
+      kind: "counter",
+      name: "thaw_model_evictions_total",
+      help: "Models that were unloaded to make room for others",
+      read: () => [[{}, repository.changes.evicted]],
+    },
+    {
+      kind: "counter",
+      name: "thaw_pulled_bytes_total",
+      help: "Bytes of models that came from remote stores",
+      read: () => [[{}, storage.pulledBytes]],
+    },
+    gauge(
+      "thaw_models_loaded",
+      "Model versions that are loaded",
+      () => repository.memory.residents,
+    ),
+    gauge("thaw_models_bytes", "What is loaded weighs together", () => repository.memory.bytes),
+    gauge(
+      "thaw_load_waiters",
+      "Requests that wait for a model to be loaded",
+      () => repository.memory.waiting,
+    ),
+    gauge("thaw_memory_budget_bytes", "What models may weigh; 0 for no bound", () => budgetBytes),
   ];
 }
 
