@@ -192,6 +192,14 @@ describe("the metrics", () => {
     expect(page.get("thaw_event_loop_delay_p99_seconds")).toBeGreaterThanOrEqual(0);
     expect(page.get("thaw_resident_memory_bytes")).toBeGreaterThan(0);
     expect(page.get("thaw_memory_limit_bytes")).toBeGreaterThanOrEqual(0);
+    expect(page.get('thaw_model_loads_total{outcome="loaded"}')).toBe(
+      page.get("thaw_models_loaded"),
+    );
+    expect(page.get('thaw_model_loads_total{outcome="failed"}')).toBe(0);
+    expect(page.get("thaw_models_bytes")).toBeGreaterThan(0);
+    for (const name of ["model_evictions_total", "pulled_bytes_total", "load_waiters"]) {
+      expect(page.get(`thaw_${name}`)).toBe(0);
+    }
     const runs = (rows: number) =>
       page.get(`thaw_batches_total{model="iris",version="1",rows_up_to="${rows}"}`);
     expect([runs(1), runs(2), runs(4)]).toEqual([undefined, 1, 1]);
