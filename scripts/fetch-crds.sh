@@ -11,14 +11,16 @@ trap 'rm -rf "$clone"' EXIT
 
 git clone --quiet --bare --depth 1 --branch "$tag" -c advice.detachedHead=false \
   "$repository" "$clone/kserve"
-for kind in clusterservingruntimes inferenceservices; do
+show() {
   # "Full", since the other edition accepts unknown fields.
-  git --git-dir "$clone/kserve" show \
-    "$tag:config/crd/full/serving.kserve.io_$kind.yaml" > "$clone/$kind.yaml"
+  git --git-dir "$clone/kserve" show "$tag:config/crd/full/$1" > "$clone/$(basename "$1")"
+}
+for kind in clusterservingruntimes servingruntimes inferenceservices inferencegraphs trainedmodels; do
+  show "serving.kserve.io_$kind.yaml"
 done
+show clusterstoragecontainer/serving.kserve.io_clusterstoragecontainers.yaml
 
 cd "$project"
-node test/k8s/trim-crds.ts "$tag" "$clone/clusterservingruntimes.yaml" \
-  "$clone/inferenceservices.yaml" > "$clone/crds.json"
+node test/k8s/trim-crds.ts "$tag" "$clone"/serving.kserve.io_*.yaml > "$clone/crds.json"
 node_modules/.bin/biome format --stdin-file-path=test/k8s/crds.json \
   < "$clone/crds.json" > test/k8s/crds.json

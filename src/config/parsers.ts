@@ -60,17 +60,22 @@ export function duration(maxMs: number, minMs = 0): Parser<number> {
 const sizeUnits: Readonly<Record<string, number>> = {
   "": 1,
   K: KiB,
+  KI: KiB,
   KIB: KiB,
   KB: 1_000,
   M: MiB,
+  MI: MiB,
   MIB: MiB,
   MB: 1_000_000,
   G: GiB,
+  GI: GiB,
   GIB: GiB,
   GB: 1_000_000_000,
+  TI: 1_024 * GiB,
+  TIB: 1_024 * GiB,
 };
 
-/** Bytes: `65536`, `64KiB`, `64MiB`, `1GiB` (and K, M, G; KB, MB, GB are powers of ten). */
+/** Bytes: `65536`, `64KiB`, `64MiB`, `1GiB` (K, Ki and so on too; KB, MB, GB are powers of ten). */
 export function size(minBytes: number, maxBytes: number): Parser<number> {
   return (given) => {
     const match = /^([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)$/.exec(given);

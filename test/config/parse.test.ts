@@ -35,6 +35,8 @@ describe("settings", () => {
   it("understand sizes and durations", () => {
     const read = (flag: string, text: string) => parseServe([flag, text], {}).settings;
     expect(read("--max-request-size", "1MiB").requestBytesMax).toBe(2 ** 20);
+    // As Kubernetes writes it.
+    expect(read("--max-request-size", "1Mi").requestBytesMax).toBe(2 ** 20);
     expect(read("--max-request-size", "2MB").requestBytesMax).toBe(2_000_000);
     expect(read("--linger", "250ms").lingerMs).toBe(250);
     expect(read("--linger", "2").lingerMs).toBe(2_000);

@@ -10,6 +10,15 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A schema whose parts stand elsewhere (`{"$ref": key}`), in one piece. */
+export function expanded(value: unknown, parts: Readonly<Record<string, unknown>>): unknown {
+  if (Array.isArray(value)) return value.map((one) => expanded(one, parts));
+  if (!isObject(value)) return value;
+  const reference = value["$ref"];
+  if (typeof reference === "string") return expanded(parts[reference], parts);
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, expanded(one, parts)]));
+}
+
 /** CRDs leave it to Kubernetes' own schema. */
 const openField = ".metadata";
 

@@ -11,14 +11,13 @@ import { isObject } from "./structural.ts";
 /** Below `spec`, and below `spec.predictor` of an InferenceService. */
 const unused = [
   "affinity",
-  "autoScaling",
   "initContainers",
   "workerSpec",
   // Another spelling of `model`, one for each server.
   ...["huggingface", "lightgbm", "onnx", "paddle", "pmml", "pytorch", "sklearn", "tensorflow"],
   ...["triton", "xgboost"],
 ];
-const unusedComponents = ["canary", "explainer", "transformer"];
+const unusedComponents = ["canary", "explainer"];
 /** Keywords that say nothing about one value, and rules in a language that we do not speak. */
 const silent = [
   "default",
@@ -58,13 +57,52 @@ function trimmed(file: string): [string, unknown] {
   const schema = terse(at(versions[0], "schema", "openAPIV3Schema"));
   const { properties } = at(schema, "properties", "spec");
   const parts = [at(properties)];
-  if (kind === "InferenceService") parts.push(at(properties, "predictor", "properties"));
+  if (kind === "InferenceService") {
+    parts.push(
+      at(properties, "predictor", "properties"),
+      at(properties, "transformer", "properties"),
+    );
+  }
   for (const part of parts) for (const key of unused) delete part[key];
   for (const key of unusedComponents) delete at(properties)[key];
   delete at(schema, "properties")["status"];
   return [`${at(crd, "spec")["group"]}/${versions[0].name} ${kind}`, schema];
 }
 
+/** Parts that occur more than once, each once: `{"$ref": key}` stands for it elsewhere. */
+function shared(schemas: unknown): { schemas: unknown; parts: Record<string, unknown> } {
+  const counts = new Map<string, number>();
+  const count = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(count);
+    if (!isObject(value)) return;
+    const text = JSON.stringify(value);
+    if (text.length < partLengthMin) return;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+    // What is inside of a repeated part is counted with its first occurrence.
+    if (counts.get(text) === 1) Object.values(value).forEach(count);
+  };
+  count(schemas);
+  const keys = new Map<string, string>();
+  const parts: Record<string, unknown> = {};
+  const replaced = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(replaced);
+    if (!isObject(value)) return value;
+    const text = JSON.stringify(value);
+    const inner = () =>
+      Object.fromEntries(Object.entries(value).map(([key, one]) => [key, replaced(one)]));
+    if ((counts.get(text) ?? 0) < 2) return inner();
+    let key = keys.get(text);
+    if (key === undefined) {
+      key = `part${keys.size + 1}`;
+      keys.set(text, key);
+      parts[key] = inner();
+    }
+    return { $ref: key };
+  };
+  return { schemas: replaced(schemas), parts };
+}
+
+const partLengthMin = 200;
 const [tag, ...files] = process.argv.slice(2);
-const schemas = Object.fromEntries(files.map(trimmed));
-process.stdout.write(JSON.stringify({ kserve: tag, schemas }));
+const whole = shared(Object.fromEntries(files.map(trimmed)));
+process.stdout.write(JSON.stringify({ kserve: tag, ...whole }));
