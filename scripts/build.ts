@@ -1,6 +1,7 @@
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { builtins } from "./bundle/builtins.ts";
 import { lazyFetch } from "./bundle/lazy-fetch.ts";
 import { nativeAddon } from "./bundle/native-addon.ts";
 
@@ -45,7 +46,7 @@ await build({
   banner: { js: banner },
   define: { THAW_VERSION: JSON.stringify(version) },
   external: ["@napi-rs/nice"],
-  plugins: [nativeAddon, lazyFetch],
+  plugins: [nativeAddon, lazyFetch, builtins],
   logLevel: "warning",
 });
 cpSync(join(root, "proto"), join(root, "dist/proto"), { recursive: true });

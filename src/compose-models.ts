@@ -27,6 +27,8 @@ import { progressLog } from "./telemetry/progress.ts";
 export interface Supply {
   /** Resolves when what has to be ready before the port opens is. Rejects with LoadError. */
   start(sources: readonly string[]): Promise<void>;
+  /** Resolves when the loads of `start` have been asked for. */
+  readonly planned: Promise<void>;
   /** Files are looked at from now on, where that is wanted. */
   follow(): void;
   /** Nothing is waited for any more. */
@@ -61,8 +63,10 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
           stage: repositoryApi === "files" ? stage : undefined,
         });
   const ended = new AbortController();
+  const planned = Promise.withResolvers<void>();
   return {
     control,
+    planned: planned.promise,
     end: () => ended.abort(),
     start: async (sources) => {
       // A repository may be all that there is, and be empty.
@@ -84,6 +88,7 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
         refresher.note(plan);
         repository.apply(plan, "loaded", true);
       }
+      planned.resolve();
       await refresher.start();
       const eager = load === "eager" ? repository.names() : refresher.awaited;
       watched = [

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { budgetOf, composeSupply, type Supply } from "./compose-models.ts";
 import { conversionFile, programVersion, protoFolder, workerFile } from "./config/program.ts";
 import type { ServeConfig, Settings } from "./config/settings.ts";
@@ -33,6 +34,7 @@ import type { Port } from "./net/port.ts";
 import type { Streams } from "./net/streams.ts";
 import { Converter } from "./runtime/converter.ts";
 import { type ExecutorOptions, PiscinaExecutor } from "./runtime/executor.ts";
+import type { Pool } from "./runtime/pool.ts";
 import { AdmissionGate } from "./serving/admission.ts";
 import { Batcher } from "./serving/batcher.ts";
 import { ServingDataplane } from "./serving/dataplane.ts";
@@ -41,6 +43,7 @@ import type { Stoppable } from "./shutdown.ts";
 import { Sources } from "./storage/storage.ts";
 import { limitBytes, residentBytes } from "./telemetry/memory.ts";
 import type { MetricSources } from "./telemetry/metrics.ts";
+import { startProfile } from "./telemetry/start-profile.ts";
 
 /** The server's object graph. The only file that sees every layer. */
 export interface Server extends Stoppable {
@@ -50,11 +53,17 @@ export interface Server extends Stoppable {
 
 /** The first requests after a start have the CPU before further workers and gRPC are made. */
 const settleMs = 250;
+/** How long a start waits for the list of its models before it goes on with other things. */
+const planMsMax = 15;
 
-export function composeServer({ settings, given }: ServeConfig, log: Log): Server {
-  const onRefillFailed = (generation: number, reason: string) =>
-    repository.lost(generation, reason);
-  const executor = executorOf(settings, log, onRefillFailed);
+/** `firstPool`: the first worker's, which boots already. */
+export function composeServer(config: ServeConfig, log: Log, firstPool?: Pool): Server {
+  const { settings } = config;
+  const executor = executorOf(settings, {
+    log,
+    ...(firstPool === undefined ? {} : { firstPool }),
+    onRefillFailed: (generation, reason) => repository.lost(generation, reason),
+  });
   const repository: Repository = new Repository({
     clock: systemClock,
     executor,
@@ -74,7 +83,10 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
   const dataplane = new ServingDataplane({ clock: systemClock, models: repository, batcher });
   const storage = new Sources({ ...settings, env: process.env, log });
   const supply = composeSupply({ repository, storage, settings, log });
-  const phasesMs = new Map<string, number>();
+  const phasesMs = new Map([
+    ["process", performance.nodeTiming.bootstrapComplete],
+    ["modules", systemClock.nowMs()],
+  ]);
   const metrics = lazyMetrics({
     admission,
     executor,
@@ -97,6 +109,7 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
     models: repository,
     statistics: batcher.statistics,
   };
+  const parts = { admission, config, executor, health, merging, phasesMs, repository, supply };
   const server: Server = {
     health,
     admission,
@@ -108,36 +121,56 @@ export function composeServer({ settings, given }: ServeConfig, log: Log): Serve
       },
     },
     edges: undefined,
-    start: async (sources) => {
-      const loads = supply.start(sources);
-      // Until somebody waits for them.
-      loads.catch(() => {});
-      // What follows is done while the worker boots and loads.
-      await import("./runtime/ort.ts");
-      const [edges] = await Promise.all([
-        createEdges(ports, settings, portNumbers(settings, given)),
-        loads,
-      ]);
-      if (health.draining) return;
-      phasesMs.set("models_loaded", systemClock.nowMs());
-      await edges.port.open();
-      phasesMs.set("port_open", systemClock.nowMs());
-      server.edges = edges;
-      // A signal that came while the port opened found nothing to close.
-      if (health.draining) return edges.port.close();
-      health.refresh();
-      systemClock.after(settleMs, () => settle({ executor, supply, edges, repository, merging }));
-      guard({ admission, edges, executor, health, log });
-      log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
-    },
+    start: (sources) => start(server, sources, { ...parts, ports }),
   };
   return server;
 }
 
+interface StartParts {
+  readonly admission: AdmissionGate;
+  readonly health: ServerHealth;
+  readonly config: ServeConfig;
+  readonly executor: PiscinaExecutor;
+  readonly merging: boolean;
+  readonly phasesMs: Map<string, number>;
+  readonly ports: InnerPorts;
+  readonly repository: Repository;
+  readonly supply: Supply;
+}
+
+async function start(server: Server, sources: readonly string[], parts: StartParts): Promise<void> {
+  const { admission, executor, health, merging, phasesMs, ports, repository, supply } = parts;
+  const { settings, given } = parts.config;
+  const { log } = ports;
+  const loads = supply.start(sources);
+  // Until somebody waits for them.
+  loads.catch(() => {});
+  // A load that is asked for now goes to the worker as soon as that has booted; what follows keeps
+  // this thread busy for longer. Sources that are elsewhere take their time.
+  await Promise.race([supply.planned, sleep(planMsMax)]);
+  await import("./runtime/ort.ts");
+  const [edges] = await Promise.all([
+    createEdges(ports, settings, portNumbers(settings, given)),
+    loads,
+  ]);
+  if (health.draining) return;
+  phasesMs.set("models_loaded", systemClock.nowMs());
+  await edges.port.open();
+  phasesMs.set("port_open", systemClock.nowMs());
+  server.edges = edges;
+  // A signal that came while the port opened found nothing to close.
+  if (health.draining) return edges.port.close();
+  health.refresh();
+  systemClock.after(settleMs, () => settle({ executor, supply, edges, repository, merging }));
+  guard({ admission, edges, executor, health, log });
+  const profile = settings.profileStart ? startProfile(phasesMs, repository.loads) : undefined;
+  if (profile !== undefined) log.write("info", "start profile", profile);
+  log.write("info", "serving", { ports: edges.port.numbers(), models: repository.names() });
+}
+
 function executorOf(
   { workers, threads, cacheFolder }: Settings,
-  log: Log,
-  onRefillFailed: ExecutorOptions["onRefillFailed"],
+  own: Pick<ExecutorOptions, "firstPool" | "log" | "onRefillFailed">,
 ): PiscinaExecutor {
   const memory = limitBytes();
   // Half of the container's memory: the other half is what it was given for.
@@ -146,7 +179,7 @@ function executorOf(
     conversionFile,
     folder: cacheFolder,
     heapMiBMax: Math.min(heapMiBMax, converterHeapMiBMax),
-    log,
+    log: own.log,
   });
   return new PiscinaExecutor({
     slots: workers ?? availableParallelism(),
@@ -155,8 +188,7 @@ function executorOf(
     workerFile,
     heapMiBMax: workerHeapMiBMax,
     converter,
-    log,
-    onRefillFailed,
+    ...own,
   });
 }
 
@@ -229,8 +261,11 @@ type EdgePorts = Parameters<typeof import("./http/server.ts")["createHttpEdge"]>
  * The REST edge and the port. HTTP/2, and gRPC with it, is imported when a client first speaks it,
  * or when the server has been up for a moment: it costs half a bare start of Node.
  */
+/** What the edges are given beside their settings. */
+type InnerPorts = Omit<EdgePorts, "events" | "requestBytesMax" | "version">;
+
 async function createEdges(
-  inner: Omit<EdgePorts, "events" | "requestBytesMax" | "version">,
+  inner: InnerPorts,
   settings: Settings,
   numbers: readonly number[],
 ): Promise<Edges> {

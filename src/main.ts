@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { type Signals, serve, tellKubernetes } from "./cli/serve.ts";
-import { UsageError } from "./config/parse.ts";
+import type { Signals } from "./cli/serve.ts";
 
 /** argv → a command. The only file with process-wide effects. */
 
@@ -90,21 +89,36 @@ async function fetchCommand(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    tellKubernetes(`thaw fetch: ${error.message}`);
+    await tellKubernetes(`thaw fetch: ${error.message}`);
     write(`thaw fetch: ${error.message}\n`);
     return error.name === "ArgumentError" ? 2 : 1;
   }
 }
 
+/** A worker takes longer to boot than all else that a start needs: it begins as soon as it may. */
 async function serveCommand(argv: readonly string[]): Promise<number> {
+  const { parseServe, UsageError } = await import("./config/parse.ts");
+  let config: ReturnType<typeof parseServe>;
   try {
-    return await serve(argv, process.env, signals);
+    config = parseServe(argv, process.env);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const lines = error.problems.map((problem) => `thaw: ${problem}\n`).join("");
-    tellKubernetes(lines.trimEnd());
+    await tellKubernetes(lines.trimEnd());
     return complain(`${lines}thaw: see thaw serve --help\n`);
   }
+  const [{ openPool }, { workerFile }, { workerHeapMiBMax }] = await Promise.all([
+    import("./runtime/pool.ts"),
+    import("./config/program.ts"),
+    import("./domain/limits.ts"),
+  ]);
+  const pool = openPool({ workerFile, heapMiBMax: workerHeapMiBMax });
+  const { serve } = await import("./cli/serve.ts");
+  return serve({ config, env: process.env, signals }, pool);
+}
+
+async function tellKubernetes(line: string): Promise<void> {
+  (await import("./telemetry/last-words.ts")).tellKubernetes(line);
 }
 
 function asks(argv: readonly string[], ...flags: readonly string[]): boolean {

@@ -1,11 +1,12 @@
-import { writeFileSync } from "node:fs";
 import { composeServer, type Server } from "../compose.ts";
-import { type Environment, parseServe } from "../config/parse.ts";
+import type { Environment } from "../config/parse.ts";
 import { programVersion } from "../config/program.ts";
 import type { ServeConfig } from "../config/settings.ts";
 import type { Log } from "../domain/ports.ts";
 import { LoadError } from "../models/repository.ts";
+import type { Pool } from "../runtime/pool.ts";
 import { shutDown } from "../shutdown.ts";
+import { tellKubernetes } from "../telemetry/last-words.ts";
 import { LineLog } from "../telemetry/log.ts";
 
 /** The signals that a process got, from its first moment on. */
@@ -16,21 +17,24 @@ export interface Signals {
   readonly second: AbortSignal;
 }
 
-const terminationLog = "/dev/termination-log";
+export interface ServeParts {
+  readonly config: ServeConfig;
+  readonly env: Environment;
+  readonly signals: Signals;
+}
+
 const lingerMsDefault = 5_000;
 
-/** `thaw serve`: resolves with the exit code when the server has ended. Throws UsageError. */
+/** `thaw serve`: resolves with the exit code when the server has ended. */
 export async function serve(
-  argv: readonly string[],
-  env: Environment,
-  signals: Signals,
+  { config, env, signals }: ServeParts,
+  firstPool?: Pool,
 ): Promise<number> {
-  const config = parseServe(argv, env);
   const log = openLog(config);
   log.write("info", "starting", { version: programVersion(), node: process.version });
   const ignored = config.ignored.join(", ");
   if (ignored !== "") log.write("info", "options without effect", { options: ignored });
-  const server = composeServer(config, log);
+  const server = composeServer(config, log, firstPool);
   const started = server.start(config.sources).then(
     () => undefined,
     (error: unknown) => ({ error }),
@@ -81,13 +85,4 @@ function portProblem(error: unknown): string | undefined {
   if (code === "EADDRINUSE") return `port ${port} is in use by another process`;
   if (code === "EACCES") return `port ${port} cannot be opened: permission is denied`;
   return `port ${port} cannot be opened: ${error.message}`;
-}
-
-/** Where Kubernetes reads a container's last words; there only when it put the file there. */
-export function tellKubernetes(line: string): void {
-  try {
-    writeFileSync(terminationLog, line, { flag: "r+" });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-  }
 }

@@ -329,6 +329,17 @@ export const settings = {
     summary: "whose names and shapes answers of models of tables have",
     group: "KServe",
   }),
+  profileStart: setting({
+    flags: ["--profile-start"],
+    env: ["THAW_PROFILE_START"],
+    placeholder: "YES",
+    parse: yesOrNo,
+    bare: "yes",
+    fallback: false,
+    fallbackText: "no",
+    summary: "yes or no: log where the time of the start went, by phase in milliseconds",
+    group: "Logs",
+  }),
   predictProba: setting({
     flags: ["--predict-proba"],
     env: ["PREDICT_PROBA"],

@@ -60,6 +60,8 @@ export interface LoadPlan {
 }
 
 export interface LoadTimes {
+  /** When the worker began, in milliseconds since the process started. */
+  readonly beganMs: number;
   readonly readMs: number;
   readonly sessionMs: number;
   readonly warmMs: number;

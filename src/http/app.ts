@@ -18,7 +18,7 @@ import type { InferTarget } from "../protocol/v2/json.ts";
 import { modelMetadataBody, serverMetadata } from "../protocol/v2/metadata.ts";
 import { statisticsMessage } from "../protocol/v2/statistics.ts";
 import { type Ctx, type Env, exchange } from "./exchange.ts";
-import { errorReply, jsonReply, methodNotAllowed } from "./reply.ts";
+import { errorReply, jsonReply, methodNotAllowed, respond } from "./reply.ts";
 import { mountRepository } from "./repository.ts";
 import { Slices } from "./slices.ts";
 import { mountV1 } from "./v1.ts";
@@ -49,32 +49,26 @@ export function createApp(ports: HttpPorts): Hono<Env> {
     app.get(path, answer);
     app.all(path, (context) => methodNotAllowed(context, "GET, HEAD", ports.log));
   };
-  get("/v2/health/live", (c) => {
+  get("/v2/health/live", () => {
     const live = ports.health.live();
-    return c.body(JSON.stringify({ live }), live ? 200 : 503, {
-      "content-type": "application/json",
-    });
+    return jsonReply({ live }, live ? 200 : 503);
   });
-  get("/v2/health/ready", (c) => {
+  get("/v2/health/ready", () => {
     const ready = ports.health.ready();
-    return c.body(JSON.stringify({ ready }), ready ? 200 : 503, {
-      "content-type": "application/json",
-    });
+    return jsonReply({ ready }, ready ? 200 : 503);
   });
-  get("/v2", (c) => jsonReply(c, serverMetadata(ports.version, ports.control !== undefined)));
-  get("/v2/models", (c) => jsonReply(c, { models: ports.models.names() }));
-  const statistics = (c: Ctx, ...which: Parameters<Models["loaded"]>) =>
-    jsonReply(c, statisticsMessage(ports.models.loaded(...which), ports.statistics));
+  get("/v2", () => jsonReply(serverMetadata(ports.version, ports.control !== undefined)));
+  get("/v2/models", () => jsonReply({ models: ports.models.names() }));
+  const statistics = (...which: Parameters<Models["loaded"]>) =>
+    jsonReply(statisticsMessage(ports.models.loaded(...which), ports.statistics));
   // Before the models: none can be asked for by the name "stats", as with Triton.
-  get("/v2/models/stats", (c) => statistics(c));
-  get("/metrics", (c) => metricsPage(c, ports.metrics));
+  get("/v2/models/stats", () => statistics());
+  get("/metrics", () => metricsPage(ports.metrics));
   for (const base of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
-    get(base, async (c) =>
-      jsonReply(c, modelMetadataBody(await ports.models.metadata(...target(c)))),
-    );
-    get(`${base}/config`, async (c) => jsonReply(c, await ports.models.config(...target(c))));
+    get(base, async (c) => jsonReply(modelMetadataBody(await ports.models.metadata(...target(c)))));
+    get(`${base}/config`, async (c) => jsonReply(await ports.models.config(...target(c))));
     get(`${base}/ready`, (c) => modelReady(c, ports));
-    get(`${base}/stats`, (c) => statistics(c, ...target(c)));
+    get(`${base}/stats`, (c) => statistics(...target(c)));
     app.post(`${base}/infer`, (c) => exchange(c, exchangePorts, inferTarget, v2));
     app.all(`${base}/infer`, (c) => methodNotAllowed(c, "POST", ports.log));
   }
@@ -106,12 +100,10 @@ function inferTarget(context: Ctx): InferTarget {
 function modelReady(context: Ctx, { models }: HttpPorts): Response {
   const [name, version] = target(context);
   const ready = models.ready(name, version);
-  return context.body(JSON.stringify({ name, ready }), ready ? 200 : 503, {
-    "content-type": "application/json",
-  });
+  return jsonReply({ name, ready }, ready ? 200 : 503);
 }
 
-async function metricsPage(context: Ctx, metrics: Metrics): Promise<Response> {
+async function metricsPage(metrics: Metrics): Promise<Response> {
   const { text, contentType } = await metrics.read();
-  return context.body(text, 200, { "content-type": contentType });
+  return respond(text, 200, { "content-type": contentType });
 }

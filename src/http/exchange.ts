@@ -10,6 +10,7 @@ import type { InferTarget } from "../protocol/v2/json.ts";
 import { declaredBytes, discardBody, type Incoming, readBody } from "./body.ts";
 import { acceptedCoding, isWorthPacking, pack, requestCoding, unpack } from "./coding.ts";
 import { type Dialect, headerText, isSliced, type Reply } from "./dialect.ts";
+import { respond } from "./reply.ts";
 import type { Slices } from "./slices.ts";
 
 export type Env = { Bindings: HttpBindings | Http2Bindings };
@@ -33,7 +34,7 @@ export async function exchange(
 ): Promise<Response> {
   try {
     const reply = await inferBody(context, ports, target, dialect);
-    return context.body(reply.body, 200, reply.headers);
+    return respond(reply.body, 200, reply.headers);
   } catch (error) {
     await discardBody(context.env.incoming);
     throw error;

@@ -8,24 +8,42 @@ import { httpStatus } from "./status.ts";
 
 export const jsonHeaders = { "content-type": "application/json" };
 
-export function jsonReply(context: Context, body: unknown): Response {
-  return context.body(JSON.stringify(body), 200, jsonHeaders);
+/**
+ * An answer, made at once. In the bundle `Response` is the light one of `@hono/node-server`, which
+ * goes to the socket as it is; what Hono's context makes of more than one header loads undici.
+ */
+export function respond(
+  body: string | Uint8Array<ArrayBuffer>,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  return new Response(body, { status, headers });
 }
 
-export function errorReply(context: Context, thrown: unknown, log: Log): Response {
+export function jsonReply(body: unknown, status = 200): Response {
+  return respond(JSON.stringify(body), status, jsonHeaders);
+}
+
+export function errorReply(
+  context: Context,
+  thrown: unknown,
+  log: Log,
+  more: Readonly<Record<string, string>> = {},
+): Response {
   const error = toServingError(thrown);
   const { status, retryAfterS } = httpStatus(error.kind);
   logError(log, context.req.path, error);
-  if (retryAfterS !== undefined) context.header("retry-after", String(retryAfterS));
-  if (error.kind === "unsupported-encoding") context.header("accept-encoding", codings);
-  const body = JSON.stringify({ error: error.message });
-  return context.body(body, status, jsonHeaders);
+  return respond(JSON.stringify({ error: error.message }), status, {
+    ...jsonHeaders,
+    ...(retryAfterS === undefined ? {} : { "retry-after": String(retryAfterS) }),
+    ...(error.kind === "unsupported-encoding" ? { "accept-encoding": codings } : {}),
+    ...more,
+  });
 }
 
 export function methodNotAllowed(context: Context, allowed: string, log: Log): Response {
-  context.header("Allow", allowed);
   const error = new ServingError("method-not-allowed", "Method Not Allowed");
-  return errorReply(context, error, log);
+  return errorReply(context, error, log, { allow: allowed });
 }
 
 function logError(log: Log, path: string, error: ReturnType<typeof toServingError>): void {

@@ -10,7 +10,7 @@ import type {
 } from "../domain/ports.ts";
 import { decodeIndexRequest, decodeLoadRequest } from "../protocol/v2/repository.ts";
 import { declaredBytes, discardBody, readBody } from "./body.ts";
-import { errorReply, jsonReply } from "./reply.ts";
+import { jsonReply, methodNotAllowed } from "./reply.ts";
 
 type Env = { Bindings: HttpBindings | Http2Bindings };
 type Ctx = Context<Env>;
@@ -41,25 +41,23 @@ export function mountRepository(app: Hono<Env>, ports: RepositoryPorts): void {
       }
     });
     app.all(path, (c) => {
-      c.header("Allow", "POST");
-      const error = new ServingError("method-not-allowed", "Method Not Allowed");
-      return errorReply(c, error, ports.log);
+      return methodNotAllowed(c, "POST", ports.log);
     });
   };
   post("/v2/repository/index", async (c, control) => {
     const { readyOnly } = decodeIndexRequest(await bodyOf(c, ports));
-    return jsonReply(c, control.index(readyOnly).map(indexBody));
+    return jsonReply(control.index(readyOnly).map(indexBody));
   });
   post("/v2/repository/models/:model/load", async (c, control) => {
     const name = c.req.param("model") ?? "";
     await control.load(name, loadRequest(await bodyOf(c, ports)));
-    return jsonReply(c, { name, load: true });
+    return jsonReply({ name, load: true });
   });
   post("/v2/repository/models/:model/unload", async (c, control) => {
     const name = c.req.param("model") ?? "";
     decodeLoadRequest(await bodyOf(c, ports));
     await control.unload(name);
-    return jsonReply(c, { name, unload: true });
+    return jsonReply({ name, unload: true });
   });
   app.all("/v2/repository/:repository/*", () => {
     throw new ServingError("unsupported", "'repository_name' specification is not supported");

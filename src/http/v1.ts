@@ -43,8 +43,8 @@ export function mountV1(app: Hono<Env>, ports: V1Ports): void {
     app.get(path, answer);
     app.all(path, (c) => methodNotAllowed(c, "GET, HEAD", log));
   };
-  get("/", (c) => jsonReply(c, { status: "alive" }));
-  get("/v1/models", (c) => jsonReply(c, { models: models.names() }));
+  get("/", () => jsonReply({ status: "alive" }));
+  get("/v1/models", () => jsonReply({ models: models.names() }));
   for (const path of ["/v1/models/:model", "/v1/models/:model/versions/:version"]) {
     app.all(path, (c) => ofModel(c, ports));
   }
@@ -99,5 +99,5 @@ function target(context: Ctx): InferTarget {
 function modelState(context: Ctx, ports: V1Ports): Response {
   const { model, version } = target(context);
   const ready = ports.models.ready(model, version);
-  return context.body(JSON.stringify({ name: model, ready }), ready ? 200 : 503, jsonHeaders);
+  return jsonReply({ name: model, ready }, ready ? 200 : 503);
 }

@@ -4,6 +4,7 @@ import { refillAttemptsMax, refillBackoffMs } from "../domain/limits.ts";
 import type { Verdict } from "../domain/model.ts";
 import type { Batch, Executor, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
 import type { Converter } from "./converter.ts";
+import type { Pool } from "./pool.ts";
 import { Slot } from "./slot.ts";
 
 export interface ExecutorOptions {
@@ -15,6 +16,8 @@ export interface ExecutorOptions {
   readonly heapMiBMax: number;
   /** Makes graphs of other files while requests are served. Without one, slots do. */
   readonly converter?: Converter;
+  /** The first slot's, where it boots already. */
+  readonly firstPool?: Pool;
   readonly log: Log;
   /** A slot could not be filled again with a generation that it had held. */
   readonly onRefillFailed: (generation: number, reason: string) => void;
@@ -47,7 +50,7 @@ export class PiscinaExecutor implements Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    this.#openSlot();
+    this.#openSlot(options.firstPool);
   }
 
   /** Opens the remaining slots and fills them with what is loaded. */
@@ -156,14 +159,14 @@ export class PiscinaExecutor implements Executor {
     await Promise.all(this.#slots.map((slot) => slot.close()));
   }
 
-  #openSlot(): Slot {
-    const slot = this.#makeSlot(this.#slots.length);
+  #openSlot(pool?: Pool): Slot {
+    const slot = this.#makeSlot(this.#slots.length, pool);
     this.#slots.push(slot);
     return slot;
   }
 
-  #makeSlot(id: number): Slot {
-    const slot: Slot = new Slot({ ...this.#options, id, onLost: () => this.#refill(slot) });
+  #makeSlot(id: number, pool?: Pool): Slot {
+    const slot: Slot = new Slot({ ...this.#options, id, pool, onLost: () => this.#refill(slot) });
     return slot;
   }
 

@@ -1,22 +1,19 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Piscina } from "piscina";
-import { drainMsMax } from "../domain/limits.ts";
 import type { Verdict } from "../domain/model.ts";
 import type { Batch, LoadOutcome, LoadPlan, Log, RunOutcome } from "../domain/ports.ts";
 import type { Reply, Task } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
+import { openPool, type Pool, type PoolOptions } from "./pool.ts";
 
-export interface SlotOptions {
+export interface SlotOptions extends PoolOptions {
   readonly id: number;
-  /** The file of the worker's entry, which exports `perform`. */
-  readonly workerFile: string;
+  /** One that boots already, in place of its own. */
+  readonly pool?: Pool | undefined;
   /** Threads of ONNX Runtime within one run. */
   readonly threads: number;
   /** Where graphs are written that are made of other files; TMPDIR/thaw by default. */
   readonly folder?: string;
-  /** JavaScript heap of the worker; tensors and sessions are not in it. */
-  readonly heapMiBMax: number;
   readonly log: Log;
   /** The worker is gone, and with it all that it held. Piscina starts another by itself. */
   readonly onLost: () => void;
@@ -35,24 +32,12 @@ export class Slot {
   #closing = false;
   #runningSinceMs: number | undefined;
   readonly #options: SlotOptions;
-  readonly #pool: Piscina<Task, Reply>;
+  readonly #pool: Pool;
 
   constructor(options: SlotOptions) {
     this.id = options.id;
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: options.workerFile,
-      name: "perform",
-      minThreads: 1,
-      maxThreads: 1,
-      concurrentTasksPerWorker: 1,
-      maxQueue: Number.POSITIVE_INFINITY,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: "sync",
-      recordTiming: false,
-      resourceLimits: { maxOldGenerationSizeMb: options.heapMiBMax },
-      closeTimeout: 10 * drainMsMax,
-    });
+    this.#pool = options.pool ?? openPool(options);
     this.#pool.on("error", (error) => {
       options.log.write("error", "worker error", { slot: this.id, error });
     });
@@ -89,9 +74,11 @@ export class Slot {
         threads: plan.threads ?? threads,
         folder,
       });
-      if (outcome.kind === "loaded") this.generations.add(plan.generation);
-      else if (outcome.kind !== "refused") throw unexpected("load", outcome.kind);
-      return outcome;
+      if (outcome.kind === "refused") return outcome;
+      if (outcome.kind !== "loaded") throw unexpected("load", outcome.kind);
+      this.generations.add(plan.generation);
+      const beganMs = outcome.times.beganMs - (sharedNowMs() - performance.now());
+      return { ...outcome, times: { ...outcome.times, beganMs } };
     } catch (error) {
       const reason = `the worker was lost while loading: ${textOf(error)}`;
       return { kind: "refused", reason, passing: true };

@@ -58,6 +58,8 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
     sessions.set(task.generation, { graph, signature, rowsAtOnce: lowered.rowsAtOnce });
     const warmUpFailure = await warmUp(graph, signature, task.warmUpRows ?? 1);
     const times = {
+      // Of the threads' common scale; the slot makes it one of the process.
+      beganMs: sharedNowMs() - (performance.now() - start),
       readMs: read - start,
       sessionMs: created - read,
       warmMs: performance.now() - created,

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { lastLine, run } from "./program.ts";
 
 /**
@@ -38,12 +38,19 @@ export async function installPython(
 }
 
 /** A program of a Go module, built by the Go on this machine. Rejects with the reason why not. */
-async function installGo(name: string, module: string, main: string): Promise<Installed> {
+async function installGo(
+  name: string,
+  module: string,
+  main: string,
+  release = "latest",
+): Promise<Installed> {
   const folder = join(cache, name);
   const program = join(folder, name);
   const { stdout: go } = await succeed("go", ["version"]);
-  await once(folder, [go.trim(), module], async () => {
-    await succeed("go", ["install", `${main}@latest`], { GOBIN: folder });
+  await once(folder, [go.trim(), module, release], async () => {
+    await succeed("go", ["install", `${main}@${release}`], { GOBIN: folder });
+    const built = join(folder, basename(main));
+    if (built !== program) renameSync(built, program);
   });
   // A program knows its own version only in the releases that its authors build.
   const { stdout } = await succeed("go", ["version", "-m", program]);
@@ -59,6 +66,41 @@ export function installGrpcurl(): Promise<Installed> {
 
 export function installHealthProbe(): Promise<Installed> {
   return installGo("grpc-health-probe", healthProbeModule, healthProbeModule);
+}
+
+/**
+ * A program of a module that `go install` refuses, since its go.mod replaces others or its list of
+ * versions cannot be read: built from a module of our own that requires it.
+ */
+async function buildGo(
+  name: string,
+  { module, main, release }: { module: string; main: string; release: string },
+): Promise<Installed> {
+  const folder = join(cache, name);
+  const program = join(folder, name);
+  const { stdout: go } = await succeed("go", ["version"]);
+  await once(folder, [go.trim(), module, release], async () => {
+    const own = join(folder, "module");
+    mkdirSync(own);
+    writeFileSync(join(own, "go.mod"), `module own\ngo 1.24\nrequire ${module} ${release}\n`);
+    await succeed("go", ["build", "-C", own, "-mod=mod", "-o", program, main]);
+    rmSync(own, { recursive: true });
+  });
+  return { program, version: `${name} ${release}` };
+}
+
+const kserveModule = "github.com/kserve/kserve";
+
+/** KServe's sidecar, and the router of its graphs. */
+export function installKserve(name: "agent" | "router"): Promise<Installed> {
+  const main = `${kserveModule}/cmd/${name}`;
+  return buildGo(name, { module: kserveModule, main, release: "v0.15.2" });
+}
+
+/** Knative's queue-proxy. */
+export function installQueueProxy(): Promise<Installed> {
+  const module = "knative.dev/serving";
+  return installGo("queue-proxy", module, `${module}/cmd/queue`, "v0.50.0");
 }
 
 /** The curl on this machine, and what it can do. */

@@ -1,6 +1,6 @@
 import type { Executor, LoadOutcome, LoadPlan } from "../../src/domain/ports.ts";
 
-const times = { readMs: 1, sessionMs: 2, warmMs: 3 };
+const times = { beganMs: 0, readMs: 1, sessionMs: 2, warmMs: 3 };
 
 export const loaded: LoadOutcome = {
   kind: "loaded",

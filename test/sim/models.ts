@@ -27,7 +27,7 @@ interface Sent {
 
 const models = ["a", "b", "c", "d", "e"].map(parseModelName);
 const signature = { kind: "fixed" as const, inputs: [], outputs: [] };
-const times = { readMs: 1, sessionMs: 1, warmMs: 1 };
+const times = { beganMs: 0, readMs: 1, sessionMs: 1, warmMs: 1 };
 const sweepMs = 20;
 
 export class Simulation {
