@@ -1,101 +1,157 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "./load/bundle.ts";
+import { type Answer, answerOf, GrpcLane, lost, openSession, RestLane } from "./load/lanes.ts";
+import { irisPath } from "./load/models.ts";
+import { checkIrisGrpc, checkIrisRest, irisGrpc, irisRest, predictJson } from "./load/requests.ts";
+import { median } from "./load/rounds.ts";
 
 /**
- * Start of the process → first correct prediction over HTTP, its value compared; interleaved with a
- * bare start of Node. `node bench/cold.ts [runs] [cpu]`: with a CPU, both are pinned to that one
- * (by `taskset`), and the client has the others.
+ * Start of the process → first correct answer, its value compared, over a bare start of Node and
+ * over an empty Piscina worker that runs Iris, all in turn. `node bench/cold.ts [runs] [cpu]`: with a
+ * CPU, all are pinned to that one (by `taskset`), and the client has the others.
  */
 
 const runs = Number(process.argv[2] ?? 20);
 const port = 18_099;
 const cpu = process.argv[3];
-const goal = cpu === undefined ? 4 : 8;
-const program = join(import.meta.dirname, "../dist/thaw.js");
-const model = join(import.meta.dirname, "../models/iris/model.onnx");
-const body = JSON.stringify({
-  inputs: [{ name: "input-0", shape: [1, 4], datatype: "FP32", data: [6.8, 2.8, 4.8, 1.4] }],
-});
-const request = [
-  "POST /v2/models/iris/infer HTTP/1.1",
-  "Host: localhost",
-  "Connection: close",
-  `Content-Length: ${body.length}`,
-  "",
-  body,
-].join("\r\n");
+const goals = { bare: cpu === undefined ? 3.5 : 8, floor: 1.15 };
+const root = join(import.meta.dirname, "..");
+const program = join(root, "dist/thaw.js");
+const booster = "test/formats/goldens/boosters/3.4.1-4.7.0/xgb-softmax-gbtree.ubj";
+const flower = { instances: [[6.8, 2.8, 4.8, 1.4]] };
 
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => child.once("exit", () => resolve()));
+interface Case {
+  readonly name: string;
+  readonly source: string;
+  readonly kind: "rest" | "grpc";
+  readonly request: Buffer;
+  readonly check: (body: Buffer) => void;
+  /** What was converted is there already. */
+  readonly warm?: boolean;
 }
+
+function predicts(...expected: readonly number[]): (body: Buffer) => void {
+  return (body) => {
+    const { predictions } = JSON.parse(body.toString());
+    if (String(predictions) !== String(expected)) throw new Error(`expected ${expected}: ${body}`);
+  };
+}
+
+const sklearn = {
+  source: `iris=${join(root, "models/iris-sklearn/model.joblib")}`,
+  kind: "rest",
+  request: predictJson("iris", JSON.stringify(flower)),
+  check: predicts(1),
+} as const;
+const xgboost = {
+  source: `iris=${join(root, booster)}`,
+  kind: "rest",
+  request: predictJson("iris", JSON.stringify({ instances: [[0, 0, 0, 0]] })),
+  check: predicts(1),
+} as const;
+const onnx = { source: `iris=${irisPath}` } as const;
+const cases: readonly Case[] = [
+  { name: "ONNX, REST", ...onnx, kind: "rest", request: irisRest, check: checkIrisRest },
+  { name: "ONNX, gRPC", ...onnx, kind: "grpc", request: irisGrpc, check: checkIrisGrpc },
+  { name: "scikit-learn", ...sklearn },
+  { name: "scikit-learn, second start", ...sklearn, warm: true },
+  { name: "XGBoost", ...xgboost },
+  { name: "XGBoost, second start", ...xgboost, warm: true },
+];
+
+function ended(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => child.once("exit", (code) => resolve(code)));
+}
+
+const children = new Set<ChildProcess>();
+// A benchmark that fails leaves no server behind.
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
 
 /** Starts Node with these arguments, on the one CPU if there is one. */
 function node(args: readonly string[], env = process.env): ChildProcess {
   const options = { env, stdio: "ignore" } as const;
-  if (cpu === undefined) return spawn(process.execPath, args, options);
-  return spawn("taskset", ["-c", cpu, process.execPath, ...args], options);
+  const child =
+    cpu === undefined
+      ? spawn(process.execPath, args, options)
+      : spawn("taskset", ["-c", cpu, process.execPath, ...args], options);
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
 }
 
-async function bareStart(): Promise<number> {
+async function untilEnd(...args: readonly string[]): Promise<number> {
   const start = performance.now();
-  await ended(node(["-e", "0"]));
+  const code = await ended(node(args));
+  if (code !== 0) throw new Error(`${args[0]} ended with ${code}`);
   return performance.now() - start;
 }
 
-async function coldStart(): Promise<number> {
-  const cache = mkdtempSync(join(tmpdir(), "thaw-cold-"));
+const warmCache = temporaryFolder();
+
+async function coldStart({ source, kind, request, check, warm = false }: Case): Promise<number> {
+  const cache = warm ? warmCache : mkdtempSync(join(tmpdir(), "thaw-cold-"));
   const start = performance.now();
-  const child = node(
-    [program, "serve", `iris=${model}`, "--port", String(port), "--host", "127.0.0.1"],
-    { ...process.env, THAW_LINGER: "0", TMPDIR: cache },
-  );
+  const child = node([program, "serve", source, "--port", String(port), "--host", "127.0.0.1"], {
+    ...process.env,
+    THAW_LINGER: "0",
+    TMPDIR: cache,
+  });
   const exit = ended(child);
-  let answer: string | undefined;
-  while (answer === undefined) {
+  let answer = lost;
+  while (answer.status < 0) {
     if (child.exitCode !== null) throw new Error(`thaw ended with ${child.exitCode}`);
-    answer = await predict();
-    if (answer === undefined) await new Promise((resolve) => setTimeout(resolve, 2));
+    answer = await (kind === "rest" ? overRest(request) : overGrpc(request));
+    if (answer.status < 0) await new Promise((resolve) => setTimeout(resolve, 2));
   }
   const took = performance.now() - start;
-  const label: unknown = JSON.parse(answer).outputs[0].data[0];
-  if (label !== 1) throw new Error(`expected label 1, got ${answer}`);
+  check(answer.body);
   child.kill("SIGTERM");
   await exit;
-  rmSync(cache, { recursive: true });
+  if (!warm) rmSync(cache, { recursive: true });
   return took;
 }
 
-/** The answer's body, or `undefined` while the port is closed. */
-function predict(): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-    let text = "";
-    socket.on("connect", () => socket.write(request));
-    socket.on("data", (piece) => {
-      text += piece.toString("latin1");
-    });
-    socket.on("end", () => resolve(text.slice(text.indexOf("\r\n\r\n") + 4)));
-    socket.on("error", () => resolve(undefined));
-  });
+async function overRest(request: Buffer): Promise<Answer> {
+  const lane = new RestLane(port);
+  const answer = await answerOf(lane, request);
+  lane.close();
+  return answer;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+async function overGrpc(request: Buffer): Promise<Answer> {
+  const session = await openSession(port).catch(() => undefined);
+  if (session === undefined) return lost;
+  const answer = await answerOf(new GrpcLane(session), request);
+  session.destroy();
+  return answer;
 }
 
 const bare: number[] = [];
-const cold: number[] = [];
+const floor: number[] = [];
+const cold = cases.map(() => [] as number[]);
+for (const one of cases) if (one.warm === true) await coldStart(one);
 for (let run = 0; run < runs; run += 1) {
-  bare.push(await bareStart());
-  cold.push(await coldStart());
+  bare.push(await untilEnd("-e", "0"));
+  floor.push(await untilEnd(join(import.meta.dirname, "load/floor.mjs"), irisPath));
+  for (const [at, one] of cases.entries()) cold[at]?.push(await coldStart(one));
 }
-const ratio = median(cold) / median(bare);
-console.log(`bare node   ${median(bare).toFixed(1)} ms (median of ${runs})`);
-console.log(`first answer ${median(cold).toFixed(1)} ms, from ${Math.min(...cold).toFixed(1)}`);
+const cpus = cpu === undefined ? availableParallelism() : 1;
+console.log(`medians of ${runs} runs, ${cpus} CPUs; multiples of a bare start and of the floor`);
+console.log(`bare node                   ${median(bare).toFixed(1).padStart(6)} ms`);
+const floorRatio = (median(floor) / median(bare)).toFixed(2);
 console.log(
-  `ratio ${ratio.toFixed(2)} (goal ≤ ${goal}, ${cpu === undefined ? availableParallelism() : 1} CPUs)`,
+  `empty worker that runs Iris ${median(floor).toFixed(1).padStart(6)} ms  ${floorRatio}`,
 );
+for (const [at, { name }] of cases.entries()) {
+  const ms = median(cold[at] ?? []);
+  const [overBare, overFloor] = [ms / median(bare), ms / median(floor)];
+  const met = overBare <= goals.bare && overFloor <= goals.floor;
+  const goal = at === 0 ? ` (goals ≤ ${goals.bare}, ≤ ${goals.floor}${met ? "" : "; missed"})` : "";
+  const ratios = `${overBare.toFixed(2)}  ${overFloor.toFixed(2)}`;
+  console.log(`${name.padEnd(27)} ${ms.toFixed(1).padStart(6)} ms  ${ratios}${goal}`);
+}
