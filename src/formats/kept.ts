@@ -1,9 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import {
-  createReadStream,
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -11,9 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { convertedBytesMax } from "../domain/limits.ts";
-import { convert } from "./convert.ts";
+import { convertedBytesMax, MiB } from "../domain/limits.ts";
 import type { Conversion } from "./converted.ts";
 import type { Family } from "./family.ts";
 
@@ -36,22 +36,30 @@ export async function converted(
   folder: string,
 ): Promise<KeptConversion> {
   const own = join(folder, "converted");
-  const key = `${await digestOf(path)}-${converterVersion}`;
+  const key = `${digestOf(path)}-${converterVersion}`;
   const graphPath = join(own, `${key}.onnx`);
   const sidecar = join(own, `${key}.json`);
   const known = readKept(graphPath, sidecar);
   if (known !== undefined) return { source: graphPath, conversion: known };
-  const { graph, ...conversion } = await convert(path, family);
+  const { graph, ...conversion } = await (await import("./convert.ts")).convert(path, family);
   if (!write(own, graphPath, graph)) return { source: graph, conversion };
   write(own, sidecar, Buffer.from(JSON.stringify(conversion)));
   prune(own);
   return { source: graphPath, conversion };
 }
 
-async function digestOf(path: string): Promise<string> {
+function digestOf(path: string): string {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
+  const buffer = Buffer.allocUnsafe(MiB);
+  const file = openSync(path, "r");
+  try {
+    for (let length = readSync(file, buffer); length > 0; length = readSync(file, buffer)) {
+      hash.update(buffer.subarray(0, length));
+    }
+    return hash.digest("hex");
+  } finally {
+    closeSync(file);
+  }
 }
 
 function readKept(graphPath: string, sidecar: string): Conversion | undefined {

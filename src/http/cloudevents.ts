@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Clock } from "../domain/clock.ts";
 import { invalid, ServingError } from "../domain/error.ts";
 import { jsonSliceBytes } from "../domain/limits.ts";
@@ -64,7 +63,7 @@ export class EventDialect implements Dialect {
   #wrap(reply: Reply, { model }: InferResponse): Reply {
     if (this.#event === undefined) return reply;
     const time = new Date(this.#clock.wallMs()).toISOString();
-    const identity = { id: randomUUID(), time, model };
+    const identity = { id: crypto.randomUUID(), time, model };
     return answerEvent(reply, this.#event, identity, this.#settings);
   }
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Outline } from "./outline.ts";
@@ -27,7 +26,7 @@ export interface EditPlan {
  */
 export function writeEdited({ modelPath, outline, edits, folder }: EditPlan): EditedGraph {
   const weightsFolder = dirname(resolve(modelPath));
-  const path = join(folder, `${randomUUID()}.onnx`);
+  const path = join(folder, `${crypto.randomUUID()}.onnx`);
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeAll(path, spliced(modelPath, outline, edits));
