@@ -4,7 +4,7 @@ import type { Signals } from "./cli/serve.ts";
 /** argv → a command. The only file with process-wide effects. */
 
 const signals = listen();
-const commands = ["serve", "fetch", "inspect", "convert", "verify"];
+const commands = ["serve", "fetch", "inspect", "convert", "bake", "verify"];
 
 main(process.argv.slice(2)).then(
   (code) => {
@@ -63,6 +63,8 @@ async function modelCommand(
         return print(await (await import("./cli/inspect.ts")).inspect(argv));
       case "convert":
         return print(await (await import("./cli/convert.ts")).convert(argv));
+      case "bake":
+        return print(await (await import("./cli/bake.ts")).bake(argv));
       case "verify": {
         const { text, fits } = await (await import("./cli/verify.ts")).verify(argv);
         print(text);

@@ -12,7 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { convertedBytesMax, MiB } from "../domain/limits.ts";
 import type { Conversion } from "./converted.ts";
 import type { Family } from "./family.ts";
@@ -26,24 +26,29 @@ export interface KeptConversion {
   readonly conversion: Conversion;
 }
 
+/** Beside a model file: what `thaw bake` has made of it. */
+export const bakedFolder = ".thaw";
+
 /**
  * Converts a model file, once for each content: graph and signature are kept in `folder`, so that
- * other workers and the next start find them. Throws FormatError.
+ * other workers and the next start find them. What was baked beside the file counts as well, as
+ * long as it is of the same content and of this version of the converter. Throws FormatError.
  */
 export async function converted(
   path: string,
   family: Exclude<Family, "onnx">,
   folder: string,
 ): Promise<KeptConversion> {
-  const own = join(folder, "converted");
   const key = `${digestOf(path)}-${converterVersion}`;
+  for (const place of [join(dirname(path), bakedFolder), folder]) {
+    const known = readKept(join(place, "converted"), key);
+    if (known !== undefined) return known;
+  }
+  const own = join(folder, "converted");
   const graphPath = join(own, `${key}.onnx`);
-  const sidecar = join(own, `${key}.json`);
-  const known = readKept(graphPath, sidecar);
-  if (known !== undefined) return { source: graphPath, conversion: known };
   const { graph, ...conversion } = await (await import("./convert.ts")).convert(path, family);
   if (!write(own, graphPath, graph)) return { source: graph, conversion };
-  write(own, sidecar, Buffer.from(JSON.stringify(conversion)));
+  write(own, join(own, `${key}.json`), Buffer.from(JSON.stringify(conversion)));
   prune(own);
   return { source: graphPath, conversion };
 }
@@ -62,14 +67,27 @@ function digestOf(path: string): string {
   }
 }
 
-function readKept(graphPath: string, sidecar: string): Conversion | undefined {
+function readKept(folder: string, key: string): KeptConversion | undefined {
+  const source = join(folder, `${key}.onnx`);
   try {
-    const now = new Date();
-    utimesSync(graphPath, now, now);
-    // What stands in the cache was written by this version of the converter.
-    return JSON.parse(readFileSync(sidecar, "utf8")) as Conversion;
+    // What stands there was written by this version of the converter.
+    const text = readFileSync(join(folder, `${key}.json`), "utf8");
+    const kept = { source, conversion: JSON.parse(text) as Conversion };
+    if (statSync(source).size === 0) return undefined;
+    markUsed(source);
+    return kept;
   } catch {
     return undefined;
+  }
+}
+
+/** For the bound of the cache; what was baked may not be written to. */
+function markUsed(path: string): void {
+  try {
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch {
+    // It is not pruned from here either.
   }
 }
 

@@ -58,10 +58,14 @@ export function chooseVersions(
   files: readonly SourceFile[],
   settings: ModelSettings = noSettings,
 ): VersionFile[] {
-  const direct = pick(files.filter(isDirect), settings);
-  if (direct !== undefined) return [{ version: 1, path: direct }];
+  const beside = files.filter(isDirect);
+  const sure = pick(beside.filter(isNoNote), settings);
+  if (sure !== undefined) return [{ version: 1, path: sure }];
   const versions = versionFiles(files, settings);
   if (versions.length > 0) return byPolicy(versions, settings.versionPolicy);
+  // A file that may be anything is a model only where nothing else is.
+  const direct = pick(beside, settings);
+  if (direct !== undefined) return [{ version: 1, path: direct }];
   throw nothingFound(files, settings);
 }
 
@@ -201,6 +205,11 @@ function candidates(files: readonly SourceFile[]): string[] {
   const paths = files.map(({ path }) => path);
   const own = paths.filter((path) => suffixKind(path) === "own");
   return own.length > 0 ? own : paths.filter((path) => suffixKind(path) === "shared");
+}
+
+/** Labels and notes beside versions have suffixes that models have as well. */
+function isNoNote({ path }: SourceFile): boolean {
+  return suffixKind(path) !== "shared" || basename(path).startsWith("model.");
 }
 
 /** The one model file; `undefined` without any. Throws LayoutError where there are several. */

@@ -14,6 +14,8 @@ describe("a model's folder", () => {
     [["model.joblib", "requirements.txt", "conda.yaml"], "model.joblib"],
     [["model.pkl", "input_example.json", "MLmodel"], "model.pkl"],
     [["a.bst", "notes.txt"], "a.bst"],
+    // Labels beside versions are no model.
+    [["labels.json", "notes.txt", "1/model.onnx"], "1/model.onnx"],
     [["a.txt", "README.txt", "LICENSE.txt"], "a.txt"],
     [["xgb.json", "model-settings.json", "tokenizer.json"], "xgb.json"],
     [["model.txt", "feature_names.txt"], "model.txt"],
