@@ -2,10 +2,14 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Report } from "../test/clients/report.ts";
+import { checkElsewhere } from "../test/storage/elsewhere.ts";
+import { setup as build } from "../test/support/build.ts";
 
 /**
- * Pulls from a store that is somebody else's work: Azurite, installed outside the checkout, where
- * it stays for the next time. Skipped in a line where it cannot be installed.
+ * Pulls from stores that are somebody else's work: Azurite, installed outside the checkout, where it
+ * stays for the next time; moto, fake-gcs-server and nginx. Each is skipped in a line where it cannot
+ * be installed.
  */
 
 const azurite = "azurite@3.37.0";
@@ -21,6 +25,12 @@ if (existsSync(installed) || installs()) {
 } else {
   process.stdout.write(`skipped: ${azurite} cannot be installed here\n`);
 }
+
+build();
+const report = new Report((line) => process.stdout.write(`${line}\n`));
+await checkElsewhere(report);
+process.stdout.write(`${report.summary()}\n`);
+if (report.failed > 0) process.exitCode = 1;
 
 function installs(): boolean {
   mkdirSync(folder, { recursive: true });

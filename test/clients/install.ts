@@ -38,7 +38,7 @@ export async function installPython(
 }
 
 /** A program of a Go module, built by the Go on this machine. Rejects with the reason why not. */
-async function installGo(
+export async function installGo(
   name: string,
   module: string,
   main: string,
