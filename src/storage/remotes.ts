@@ -1,14 +1,16 @@
 import type { StorageOptions } from "./options.ts";
 import type { Remote } from "./remote.ts";
 import { Transport } from "./transport.ts";
+import { withTritonCredentials } from "./triton-credentials.ts";
 import { authorities } from "./trust.ts";
 import type { ModelUri } from "./uri.ts";
 
 /** The adapter of a URI's scheme, imported with what it needs. */
 export async function openRemote(
   uri: ModelUri,
-  { env, idleMsMax }: Pick<StorageOptions, "env" | "idleMsMax">,
+  { env: given, idleMsMax }: Pick<StorageOptions, "env" | "idleMsMax">,
 ): Promise<Remote> {
+  const env = await withTritonCredentials(uri, given);
   const transport = new Transport({ env, ca: authorities(env), idleMsMax });
   switch (uri.scheme) {
     case "http":

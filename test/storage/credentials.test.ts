@@ -7,6 +7,8 @@ import { SignatureV4 } from "@smithy/signature-v4";
 import { afterEach, describe, expect, it } from "vitest";
 import { withStorageConfig } from "../../src/storage/storage-config.ts";
 import { Renewed } from "../../src/storage/token.ts";
+import { withTritonCredentials } from "../../src/storage/triton-credentials.ts";
+import { parseUri } from "../../src/storage/uri.ts";
 import type { Seen } from "./object-server.ts";
 import { type Bench, openBench, secrets } from "./schemes.ts";
 
@@ -244,5 +246,59 @@ describe("tokens", () => {
     for (const { headers } of bench.server.seen) {
       expect(headers.authorization).toBe(secrets.header);
     }
+  });
+});
+
+describe("Triton's file of credentials", () => {
+  const file = async (content: unknown) => {
+    const path = join(await mkdtemp(join(tmpdir(), "thaw-triton-")), "credentials.json");
+    await writeFile(path, typeof content === "string" ? content : JSON.stringify(content));
+    return { TRITON_CLOUD_CREDENTIAL_PATH: path, AWS_REGION: "eu-west-1" };
+  };
+  const overlay = async (uri: string, content: unknown) =>
+    withTritonCredentials(parseUri(uri), await file(content));
+  const s3 = {
+    "": { key_id: "other", secret_key: "o" },
+    "s3://bucket": { key_id: "own", secret_key: "s", region: "us-west-2" },
+    "s3://bucket/deep": { key_id: "deep", secret_key: "d", session_token: "t" },
+  };
+
+  it("goes by the longest beginning of the URI", async () => {
+    expect(await overlay("s3://bucket/m", { s3 })).toMatchObject({
+      AWS_ACCESS_KEY_ID: "own",
+      AWS_SECRET_ACCESS_KEY: "s",
+      AWS_SESSION_TOKEN: "",
+      AWS_REGION: "us-west-2",
+    });
+    expect(await overlay("s3://bucket/deep/m", { s3 })).toMatchObject({
+      AWS_ACCESS_KEY_ID: "deep",
+      AWS_SESSION_TOKEN: "t",
+    });
+    // A bucket whose name begins alike is another.
+    expect(await overlay("s3://bucket2/m", { s3 })).toMatchObject({ AWS_ACCESS_KEY_ID: "other" });
+    expect(await overlay("gs://b/m", { gs: { "": "/key.json" } })).toMatchObject({
+      GOOGLE_APPLICATION_CREDENTIALS: "/key.json",
+    });
+    const as = { "": { account_str: "acct", account_key: "k" } };
+    expect(await overlay("as://acct/c/m", { as })).toMatchObject({
+      AZURE_STORAGE_ACCOUNT: "acct",
+      AZURE_STORAGE_ACCESS_KEY: "k",
+    });
+    expect(await overlay("s3://bucket/m", {})).not.toHaveProperty("AWS_ACCESS_KEY_ID");
+  });
+
+  it("signs with what it says", async () => {
+    const keys = { id: "AKTRITON", secret: "tritonsecret", region: "eu-west-1" };
+    const content = { s3: { "": { key_id: keys.id, secret_key: keys.secret } } };
+    bench = await openBench(objects, await file(content));
+    expect(await pull("s3://bucket/m")).toBe("pulled");
+    await checkAll(signedBy(keys));
+  });
+
+  it("that cannot be read is said without what it holds", async () => {
+    bench = await openBench(objects, await file("not JSON: SECRET"));
+    const error = String(await pull("s3://bucket/m"));
+    expect(error).toMatch(/TRITON_CLOUD_CREDENTIAL_PATH: .* is no JSON file/);
+    expect(error).not.toContain("SECRET");
   });
 });
