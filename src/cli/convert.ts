@@ -13,14 +13,14 @@ export async function convert(argv: readonly string[]): Promise<string> {
   if (typeof output !== "string") throw new ArgumentError(`-o is missing\n${convertUsage}`);
   const family = familyOf(file);
   if (family === "onnx") throw new ArgumentError(`${file} is an ONNX graph already`);
-  const { graph, signature, stages, after } = await converted(file, family);
+  const { graph, signature, stages } = await converted(file, family);
   await writeFile(output, graph);
   const feeds = signature.feeds.map(
     ({ name, datatype, columns }) => `${name} ${datatype} [-1, ${columns.length}]`,
   );
   const lines = [
     `${output}: ${graph.byteLength} bytes; takes ${feeds.join(", ")}`,
-    stages.length + after.length === 0
+    stages.length === 0
       ? "ONNX Runtime runs it as it is; with one thread its numbers are the library's"
       : "what thaw does around this graph is not in it: ONNX Runtime alone cannot serve the model",
   ];

@@ -2,7 +2,7 @@ import type { Feed, TabularSignature } from "../domain/model.ts";
 import type { Tensor } from "../domain/tensor.ts";
 import { convert } from "../formats/convert.ts";
 import { familyOf } from "../formats/family.ts";
-import { stageRunner } from "../formats/stages/run.ts";
+import { runStages } from "../formats/stages/run.ts";
 import { Graph } from "../runtime/graph.ts";
 import { createSession } from "../runtime/session.ts";
 import { ArgumentError, oneFile } from "./arguments.ts";
@@ -43,7 +43,7 @@ export async function verify(argv: readonly string[]): Promise<Verified> {
   const given = await readRows(rows);
   const session = await createSession({ source: model.graph, threads: 1, exact: true });
   const carriers = { inputs: new Map(), outputs: new Map() };
-  const graph = new Graph(session, carriers, stageRunner(model.stages, model.after));
+  const graph = new Graph(session, carriers, (inputs) => runStages(model.stages, inputs));
   const inputs = model.signature.feeds.map((feed) => feedOf(feed, given, model.signature));
   const [answer] = await graph.infer(inputs, [output]);
   await graph.release();

@@ -65,7 +65,7 @@ export function convertBooster(booster: Booster): Converted {
     style: "kserve",
   };
   const { rowElements } = graph;
-  return { graph: graph.finish(), platform, signature, rowElements, stages: [], after: [] };
+  return { graph: graph.finish(), platform, signature, rowElements, stages: [] };
 }
 
 const short = { xgboost: "XGB", lightgbm: "LGBM" };

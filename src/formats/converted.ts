@@ -1,5 +1,5 @@
 import type { TabularSignature } from "../domain/model.ts";
-import type { AfterStage, Stage } from "./stages/stage.ts";
+import type { Stage } from "./stages/stage.ts";
 
 /** What is made of a model file that is no graph itself, beside the graph. Plain: it is kept. */
 export interface Conversion {
@@ -10,8 +10,6 @@ export interface Conversion {
   readonly rowElements: number;
   /** What the worker does before the graph. */
   readonly stages: readonly Stage[];
-  /** And after it. */
-  readonly after: readonly AfterStage[];
 }
 
 /** A model of a library as a graph of ours. */

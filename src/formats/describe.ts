@@ -23,20 +23,19 @@ export async function describe(path: string): Promise<Description> {
     const stages = edits.length === 0 ? [] : ["the graph is repaired when it is loaded"];
     return { family, platform: "onnxruntime_onnx", signature, outline: [], stages };
   }
-  const { signature, platform, stages, after } = await convert(path, family);
+  const { signature, platform, stages } = await convert(path, family);
   return {
     family,
     platform,
     signature,
     outline: await outlineOf(path, family),
-    stages: [...stages, ...after].map(({ kind }) => stageTexts[kind]),
+    stages: stages.map(({ kind }) => stageTexts[kind]),
   };
 }
 
 const stageTexts = {
   vectorize: "text is taken apart into terms before the graph",
   known: "unknown categories are refused before the graph",
-  couple: "probabilities of pairs of classes are coupled after the graph",
 };
 
 async function outlineOf(path: string, family: Family): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import type { Signature } from "../domain/model.ts";
 import { familyOf } from "./family.ts";
 import { type EditedGraph, writeEdited } from "./onnx/edited.ts";
 import { type PlanOptions, planGraph } from "./onnx/plan.ts";
-import type { AfterStage, Stage } from "./stages/stage.ts";
+import type { Stage } from "./stages/stage.ts";
 
 /** A model file in the form that the engine runs. */
 export interface Lowered {
@@ -12,17 +12,12 @@ export interface Lowered {
   readonly signature: Signature;
   /** How tensors travel that the engine cannot take as they are. */
   readonly carriers: Carriers;
-  /** What is done around the graph, where anything is. */
-  readonly stages: Stages | undefined;
+  /** What is done before the graph. */
+  readonly stages: readonly Stage[];
   /** How many rows are run at once at most, where rows are independent and may need much memory. */
   readonly rowsAtOnce: number;
   /** V2's `platform`. */
   readonly platform: string;
-}
-
-export interface Stages {
-  readonly before: readonly Stage[];
-  readonly after: readonly AfterStage[];
 }
 
 const noCarriers: Carriers = { inputs: new Map(), outputs: new Map() };
@@ -47,12 +42,12 @@ export async function lower(
   if (family !== "onnx") {
     const { converted } = await import("./kept.ts");
     const { source, conversion } = await converted(modelPath, family, folder);
-    const { signature, platform, rowElements, stages, after } = conversion;
+    const { signature, platform, rowElements, stages } = conversion;
     return {
       graph: { kind: "converted", source },
       signature,
       carriers: noCarriers,
-      stages: { before: stages, after },
+      stages,
       rowsAtOnce: Math.max(1, Math.floor(runElementsMax / rowElements)),
       platform,
     };
@@ -64,5 +59,5 @@ export async function lower(
       : writeEdited({ modelPath, outline, edits, folder });
   const platform = "onnxruntime_onnx";
   const rowsAtOnce = Number.POSITIVE_INFINITY;
-  return { graph, signature, carriers, stages: undefined, rowsAtOnce, platform };
+  return { graph, signature, carriers, stages: [], rowsAtOnce, platform };
 }

@@ -9,21 +9,16 @@ import { fromOrt, toOrt } from "./session.ts";
 export type Feeds = Record<string, NativeTensor>;
 export type Results = InferenceSession.OnnxValueMapType;
 
-/** What is done on the main tensors before and after a graph. */
-export interface StageRunner {
-  before(inputs: readonly Tensor[]): readonly Tensor[];
-  after(outputs: readonly Tensor[]): readonly Tensor[];
-  /** Outputs that are made after the graph, and what of it they are made of. */
-  readonly made: ReadonlyMap<string, string>;
-}
+/** What is done on the tensors before a graph; it may make inputs of the graph of others. */
+export type RunStages = (inputs: readonly Tensor[]) => readonly Tensor[];
 
 /** A session in the terms of its signature: some tensors travel under other names and types. */
 export class Graph {
   readonly #session: InferenceSession;
   readonly #carriers: Carriers;
-  readonly #stages: StageRunner | undefined;
+  readonly #stages: RunStages | undefined;
 
-  constructor(session: InferenceSession, carriers: Carriers, stages?: StageRunner) {
+  constructor(session: InferenceSession, carriers: Carriers, stages?: RunStages) {
     this.#session = session;
     this.#carriers = carriers;
     this.#stages = stages;
@@ -33,7 +28,7 @@ export class Graph {
   feeds(inputs: readonly Tensor[]): Feeds {
     if (this.#stages !== undefined) {
       const { inputNames } = this.#session;
-      const all = this.#stages.before(inputs);
+      const all = this.#stages(inputs);
       const taken = all.filter(({ name }) => inputNames.includes(name));
       return Object.fromEntries(taken.map((tensor) => [tensor.name, toOrt(tensor)]));
     }
@@ -49,31 +44,18 @@ export class Graph {
 
   /** `outputs`: names of the signature. */
   run(feeds: Feeds, outputs: readonly string[]): Promise<Results> {
-    const names = outputs.map(
-      (name) => this.#stages?.made.get(name) ?? this.#carriers.outputs.get(name)?.name ?? name,
-    );
+    const names = outputs.map((name) => this.#carriers.outputs.get(name)?.name ?? name);
     // Two outputs of the signature may be one of the graph.
     return this.#session.run(feeds, [...new Set(names)]);
   }
 
   tensors(results: Results, outputs: readonly string[]): Tensor[] {
-    if (this.#stages !== undefined) return this.#staged(this.#stages, results, outputs);
     return outputs.map((name) => {
       const carrier = this.#carriers.outputs.get(name);
       const result = results[carrier?.name ?? name];
       assert(result !== undefined, `ONNX Runtime returned no output '${name}'`);
       const tensor = fromOrt(name, result);
       return carrier?.datatype === undefined ? tensor : restored(tensor);
-    });
-  }
-
-  #staged(stages: StageRunner, results: Results, outputs: readonly string[]): Tensor[] {
-    const given = Object.entries(results).map(([name, result]) => fromOrt(name, result));
-    const all = stages.after(given);
-    return outputs.map((name) => {
-      const tensor = all.find((one) => one.name === name);
-      assert(tensor !== undefined, `ONNX Runtime returned no output '${name}'`);
-      return tensor;
     });
   }
 

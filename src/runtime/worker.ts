@@ -7,7 +7,7 @@ import type { LoadOutcome } from "../domain/ports.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
 import { type Lowered, type LoweredGraph, lower } from "../formats/lower.ts";
-import { Graph, type StageRunner } from "./graph.ts";
+import { Graph, type RunStages } from "./graph.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
 import { lacksLocale, loadRefusal } from "./refusal.ts";
@@ -71,11 +71,11 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
   }
 }
 
-/** What runs the stages around a graph is imported where there are any. */
-async function stagesOf({ stages }: Lowered): Promise<StageRunner | undefined> {
-  if (stages === undefined || stages.before.length + stages.after.length === 0) return undefined;
-  const { stageRunner } = await import("../formats/stages/run.ts");
-  return stageRunner(stages.before, stages.after);
+/** What runs the stages before a graph is imported where there are any. */
+async function stagesOf({ stages }: Lowered): Promise<RunStages | undefined> {
+  if (stages.length === 0) return undefined;
+  const { runStages } = await import("../formats/stages/run.ts");
+  return (inputs) => runStages(stages, inputs);
 }
 
 interface Opened {

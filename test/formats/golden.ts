@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Feed, Method, TabularSignature } from "../../src/domain/model.ts";
 import type { Tensor } from "../../src/domain/tensor.ts";
 import type { Converted } from "../../src/formats/converted.ts";
-import { stageRunner } from "../../src/formats/stages/run.ts";
+import { runStages } from "../../src/formats/stages/run.ts";
 import { Graph } from "../../src/runtime/graph.ts";
 import { createSession } from "../../src/runtime/session.ts";
 
@@ -65,7 +65,7 @@ export interface Answering {
 export async function opened(model: Converted): Promise<Answering> {
   const session = await createSession({ source: model.graph, threads: 1, exact: true });
   const carriers = { inputs: new Map(), outputs: new Map() };
-  const graph = new Graph(session, carriers, stageRunner(model.stages, model.after));
+  const graph = new Graph(session, carriers, (inputs) => runStages(model.stages, inputs));
   const { feeds, methods } = model.signature;
   const outputs = methods.map(({ output }: Method) => output);
   return {

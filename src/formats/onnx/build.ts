@@ -1,6 +1,6 @@
 import type { Datatype, FixedDatatype } from "../../domain/datatype.ts";
 import type { Tensor, TensorSpec } from "../../domain/tensor.ts";
-import { type Attribute, type GraphNode, tensorOf, writeModel } from "./writer.ts";
+import { type Attribute, type Graph, type GraphNode, tensorOf, writeModel } from "./writer.ts";
 
 /** The name of a value in a graph that is being built. */
 export type Value = string;
@@ -23,8 +23,14 @@ export class GraphBuilder {
   readonly #inputs: TensorSpec[] = [];
   readonly #outputs: TensorSpec[] = [];
   readonly #known = new Map<string, Value>();
+  /** Before the names of values: a body's are not those of the graph around it. */
+  readonly #prefix: string;
   #names = 0;
   #rowElements = 1;
+
+  constructor(prefix = "v") {
+    this.#prefix = prefix;
+  }
 
   input(name: string, datatype: Datatype, shape: readonly number[]): Value {
     this.#inputs.push({ name, datatype, shape });
@@ -242,15 +248,50 @@ export class GraphBuilder {
     return this.#rowElements;
   }
 
+  /** Whether any element is true, as a scalar. */
+  anyOf(flags: Value): Value {
+    const counts = this.node("Cast", [flags], {
+      attributes: { to: { int: castTypes.INT32 ?? 0 } },
+    });
+    const most = this.node("ReduceMax", [counts], { attributes: { keepdims: { int: 0 } } });
+    return this.cast(most, "BOOL");
+  }
+
+  /**
+   * A value of doubles that `body` makes a new one of, at most so many times, as long as it says
+   * `go`. The body may use values of this graph.
+   */
+  loop(
+    times: number,
+    start: Value,
+    shape: readonly number[],
+    body: (inner: GraphBuilder, value: Value) => { readonly value: Value; readonly go: Value },
+  ): Value {
+    const name = this.#name();
+    const inner = new GraphBuilder(`${name}_`);
+    inner.input(`${name}_round`, "INT64", []);
+    inner.input(`${name}_going`, "BOOL", []);
+    const { value, go } = body(inner, inner.input(`${name}_value`, "FP64", shape));
+    inner.output(go, { name: `${name}_go`, datatype: "BOOL", shape: [] });
+    inner.output(value, { name: `${name}_next`, datatype: "FP64", shape });
+    this.widen(inner.rowElements);
+    const always = this.booleans([true], []);
+    const inputs = [this.ints([times], []), always, start];
+    return this.node("Loop", inputs, { attributes: { body: { graph: inner.#graph("body") } } });
+  }
+
   finish(): Uint8Array {
-    const graph = {
-      name: "thaw",
+    return writeModel(this.#graph("thaw"), { opsets });
+  }
+
+  #graph(name: string): Graph {
+    return {
+      name,
       nodes: this.#nodes,
       initializers: this.#initializers,
       inputs: this.#inputs,
       outputs: this.#outputs,
     };
-    return writeModel(graph, { opsets });
   }
 
   #constant(datatype: FixedDatatype, shape: readonly number[], values: Typed): Value {
@@ -269,7 +310,7 @@ export class GraphBuilder {
 
   #name(): string {
     this.#names += 1;
-    return `v${this.#names}`;
+    return `${this.#prefix}${this.#names}`;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
 import { GraphBuilder, type Value } from "../onnx/build.ts";
 import type { PyValue } from "../pickle/values.ts";
-import type { AfterStage, Stage } from "../stages/stage.ts";
+import type { Stage } from "../stages/stage.ts";
 import { Attributes } from "./attributes.ts";
 import { type Column, matrixOf, TableBlock } from "./columns.ts";
 import { namesOf } from "./compose.ts";
@@ -21,7 +21,6 @@ export function convertSklearn(value: PyValue): Converted {
   const estimator = new Attributes(value);
   const graph = new GraphBuilder();
   const stages: Stage[] = [];
-  const after: AfterStage[] = [];
   const names = inputNames(estimator);
   const width = widthOf(estimator);
   if (width > columnsMax) {
@@ -39,7 +38,7 @@ export function convertSklearn(value: PyValue): Converted {
     return fitted;
   };
   const fitted = lower(estimator, table.all());
-  const methods = methodsOf(graph, fitted, after);
+  const methods = methodsOf(graph, fitted);
   const [first] = methods;
   if (first === undefined) throw new FormatError(`${estimator.name} has nothing to answer with`);
   const { columns, feeds } = table.finish(graph);
@@ -59,7 +58,6 @@ export function convertSklearn(value: PyValue): Converted {
     platform: "sklearn_joblib",
     rowElements: graph.rowElements,
     stages: placed,
-    after,
   };
 }
 
@@ -69,9 +67,7 @@ function placedIn(stage: Stage, feeds: TabularSignature["feeds"]): Stage {
   return { ...stage, column: feed?.columns.indexOf(stage.column) ?? -1 };
 }
 
-const pairsName = "pairs";
-
-function methodsOf(graph: GraphBuilder, fitted: Fitted, after: AfterStage[]): Method[] {
+function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
   const methods: Method[] = [];
   const give = (name: MethodName, value: Value, datatype: Datatype, width: number | undefined) => {
     const shape = width === undefined ? [-1] : [-1, width];
@@ -80,7 +76,7 @@ function methodsOf(graph: GraphBuilder, fitted: Fitted, after: AfterStage[]): Me
   };
   const numbers = (name: MethodName, { value, width, datatype = "FP64" }: Numbers) =>
     give(name, value, datatype, width);
-  const { classes, manyClasses, predict, proba, coupled, decision, transform } = fitted;
+  const { classes, manyClasses, predict, proba, decision, transform } = fitted;
   if (classes !== undefined) {
     const { labels, index } = classes;
     give("predict", labelled(graph, labels, index), labels.datatype, undefined);
@@ -88,21 +84,6 @@ function methodsOf(graph: GraphBuilder, fitted: Fitted, after: AfterStage[]): Me
     give("predict", manyClasses.value, manyClasses.labels.datatype, manyClasses.width);
   } else if (predict !== undefined) numbers("predict", predict);
   if (proba !== undefined) give("predict_proba", proba.value, "FP64", proba.width);
-  if (coupled !== undefined) {
-    const { value, width } = coupled;
-    graph.output(value, {
-      name: pairsName,
-      datatype: "FP64",
-      shape: [-1, (width * (width - 1)) / 2],
-    });
-    methods.push({
-      name: "predict_proba",
-      output: "predict_proba",
-      datatype: "FP64",
-      shape: [-1, width],
-    });
-    after.push({ kind: "couple", input: pairsName, output: "predict_proba", classes: width });
-  }
   if (decision !== undefined) numbers("decision_function", decision);
   if (transform !== undefined && transform.length > 0) {
     give("transform", matrixOf(graph, transform), "FP64", transform.length);

@@ -21,8 +21,6 @@ export interface Fitted {
   readonly predict?: Numbers;
   /** [N, classes]. */
   readonly proba?: { readonly value: Value; readonly width: number };
-  /** Probabilities of pairs of classes, for a stage after the graph; of `width` classes. */
-  readonly coupled?: { readonly value: Value; readonly width: number };
   readonly decision?: Numbers;
   readonly transform?: readonly Column[];
 }

@@ -1,6 +1,7 @@
 import type { Value } from "../onnx/build.ts";
 import type { Attributes, Doubles } from "./attributes.ts";
 import { matrixOf, restrict } from "./columns.ts";
+import { coupled } from "./coupling.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { classesOf } from "./labels.ts";
 import { transposed } from "./linear.ts";
@@ -73,7 +74,9 @@ export const lowerSvc: Lowering = (part): Fitted => {
   return {
     classes: { index, labels },
     ...(batchwise(estimator, classes) ? {} : { decision: answer.decision }),
-    ...(proba === undefined ? {} : { coupled: { value: proba, width: classes } }),
+    ...(proba === undefined
+      ? {}
+      : { proba: { value: coupled(graph, proba, classes), width: classes } }),
   };
 };
 

@@ -1,30 +1,14 @@
 import { invalid } from "../../domain/error.ts";
 import type { Tensor } from "../../domain/tensor.ts";
 import { clip } from "../../domain/text.ts";
-import { couple } from "./couple.ts";
-import {
-  type AfterStage,
-  type KnownStage,
-  missingText,
-  type Stage,
-  type VectorizeStage,
-} from "./stage.ts";
+import { type KnownStage, missingText, type Stage, type VectorizeStage } from "./stage.ts";
 import { termsIn } from "./terms.ts";
-
-/** Both sides of a graph in one. `made`: outputs that are made after it, and of what. */
-export function stageRunner(before: readonly Stage[], after: readonly AfterStage[]) {
-  return {
-    before: (inputs: readonly Tensor[]) => runStages(before, inputs),
-    after: (outputs: readonly Tensor[]) => runAfter(after, outputs),
-    made: new Map(after.map(({ output, input }) => [output, input])),
-  };
-}
 
 /**
  * The tensors of a table after the stages before its graph: what was made of text takes the text's
  * place. Throws `invalid-request` for values that an encoder does not know.
  */
-function runStages(stages: readonly Stage[], inputs: readonly Tensor[]): Tensor[] {
+export function runStages(stages: readonly Stage[], inputs: readonly Tensor[]): Tensor[] {
   const made: Tensor[] = [];
   for (const stage of stages) {
     const feed = inputs.find(({ name }) => name === stage.feed);
@@ -96,13 +80,4 @@ function vectorized(stage: VectorizeStage, feed: Tensor): Tensor {
   }
   const bytes = new Uint8Array(counts.buffer);
   return { name: stage.output, datatype: "FP64", shape: [rows, width], bytes };
-}
-
-/** The outputs after the stages behind the graph. */
-function runAfter(stages: readonly AfterStage[], outputs: readonly Tensor[]): Tensor[] {
-  const made = stages.flatMap((stage) => {
-    const input = outputs.find(({ name }) => name === stage.input);
-    return input === undefined ? [] : [couple(stage, input)];
-  });
-  return [...outputs, ...made];
 }

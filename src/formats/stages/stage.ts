@@ -32,18 +32,5 @@ export interface KnownStage {
   readonly missing: boolean;
 }
 
-/** Work on an output of the graph, done after it. */
-export type AfterStage = CoupleStage;
-
-/** Probabilities of pairs of classes → of classes, as libsvm couples them. */
-export interface CoupleStage {
-  readonly kind: "couple";
-  /** The graph's output, FP64 [N, K (K − 1) / 2]. */
-  readonly input: string;
-  /** FP64 [N, K]. */
-  readonly output: string;
-  readonly classes: number;
-}
-
 /** What stands for a missing text in front of an encoder that knows one: no category of anybody. */
 export const missingText = "\u0001missing";

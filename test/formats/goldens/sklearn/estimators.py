@@ -595,6 +595,30 @@ def OneVsRestClassifier(random):
     return build("sklearn.multiclass.OneVsRestClassifier", estimator=build("sklearn.linear_model.LogisticRegression", max_iter=300)).fit(rows, target), ask, CLASSIFIER
 
 
+def probable_svc(random):
+    return build("sklearn.svm.SVC", probability=True, gamma="scale", C=random_choice(random, [0.5, 2]), random_state=0)
+
+
+@case
+def OneVsRestSvc(random):
+    rows, target, ask = classification(random)
+    return build("sklearn.multiclass.OneVsRestClassifier", estimator=probable_svc(random)).fit(rows, target), ask, CLASSIFIER
+
+
+@case
+def VotingSvc(random):
+    rows, target, ask = classification(random)
+    models = [("a", probable_svc(random)), ("b", build("sklearn.naive_bayes.GaussianNB"))]
+    return build("sklearn.ensemble.VotingClassifier", estimators=models, voting="soft").fit(rows, target), ask, CLASSIFIER
+
+
+@case
+def StackingSvc(random):
+    rows, target, ask = classification(random)
+    models = [("a", probable_svc(random)), ("b", build("sklearn.naive_bayes.GaussianNB"))]
+    return build("sklearn.ensemble.StackingClassifier", estimators=models, cv=3).fit(rows, target), ask, CLASSIFIER
+
+
 @case
 def OneVsOneClassifier(random):
     rows, target, ask = classification(random, 3)
