@@ -216,8 +216,8 @@ export const lowerBins: Lowering = (part) => {
   const { estimator, graph } = part;
   const x = numbersIn(part, "finite");
   const encode = estimator.text("encode");
-  // Up to 1.2, what is a hair below an edge counts as on it.
-  const nearly = estimator.release < 1.003;
+  // Up to 1.0, what is a hair below an edge counts as on it.
+  const nearly = estimator.release < 1.001;
   const blocks: Value[] = [];
   let width = 0;
   for (const [at, item] of estimator.items("bin_edges_").entries()) {
