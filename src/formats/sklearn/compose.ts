@@ -185,6 +185,16 @@ function sliced(
   return columns.slice(place(from, false), place(to, true));
 }
 
+/** What holds one estimator and is used as it. */
+export const lowerFrozen: Lowering = (part) =>
+  part.lower(part.estimator.child("estimator"), part.columns);
+
+export const lowerSelfTraining: Lowering = (part) => {
+  const { estimator } = part;
+  const inner = estimator.has("estimator_") ? "estimator_" : "base_estimator_";
+  return part.lower(estimator.child(inner), part.columns);
+};
+
 /** GridSearchCV and its like. */
 export const lowerSearch: Lowering = (part) =>
   part.lower(part.estimator.child("best_estimator_"), part.columns);

@@ -119,12 +119,13 @@ function inputNames(estimator: Attributes): readonly string[] | undefined {
 /** How many columns an estimator was fitted with. */
 export function widthOf(estimator: Attributes): number {
   // What a selector calls so is how many it kept.
-  const names = estimator.has("support_") && !estimator.has("support_vectors_") ? [] : legacyCounts;
+  const selects = estimator.has("support_") && !rowSupports.some((one) => estimator.has(one));
+  const names = selects ? [] : legacyCounts;
   const own = estimator.maybeNumber("n_features_in_", ...names);
   if (own !== undefined && Number.isInteger(own) && own > 0) return own;
   const support = estimator.get("support_");
-  const selector = names.length === 0 && typeof support === "object" && support.kind === "array";
-  if (selector) return support.shape[0] ?? 0;
+  if (selects && typeof support === "object" && support.kind === "array")
+    return support.shape[0] ?? 0;
   const columns = namesOf(estimator);
   if (columns !== undefined) return columns.length;
   if (estimator.has("vocabulary_")) return 1;
@@ -176,14 +177,18 @@ function firstWithWidth(pipeline: Attributes): Attributes | undefined {
   return undefined;
 }
 
+/** Beside these `support_` is of rows, not of columns. */
+const rowSupports = ["support_vectors_", "location_"];
 const lastAxis = [
   "coef_",
   "theta_",
   "feature_log_prob_",
   "support_vectors_",
   "_fit_X",
+  "X_fit_",
   "cluster_centers_",
   "means_",
+  "location_",
   "components_",
   "centroids_",
   "scale_",

@@ -3,6 +3,7 @@ import { logNormalized } from "./classify.ts";
 import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { transposed } from "./linear.ts";
+import { outliers } from "./svm.ts";
 
 /** Projections, clusters and mixtures. */
 
@@ -37,6 +38,23 @@ export const lowerPca: Lowering = (part) => {
 export const lowerTruncatedSvd: Lowering = (part) => {
   const { value, width } = projected(part, numbersIn(part));
   return { transform: columnsOf(value, width) };
+};
+
+export const lowerRandomProjection: Lowering = (part) => {
+  const { value, width } = projected(part, numbersIn(part));
+  return { transform: columnsOf(value, width) };
+};
+
+/** A robust ellipse: how far outside of it a row lies. */
+export const lowerEllipticEnvelope: Lowering = (part) => {
+  const { estimator, graph } = part;
+  const { shape, values } = estimator.doubles("precision_", 2);
+  const location = estimator.doubles("location_", 1).values;
+  const away = graph.sub(numbersIn(part), graph.doubles(location));
+  const product = graph.matmul(away, graph.doubles(values, shape));
+  const distance = graph.rowSum(graph.mul(product, away));
+  const score = graph.sub(graph.node("Neg", [distance]), graph.double(estimator.number("offset_")));
+  return outliers(part, graph.reshape(score, [-1]));
 };
 
 export const lowerFastIca: Lowering = (part) => {

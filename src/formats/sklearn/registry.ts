@@ -5,6 +5,7 @@ import * as bayes from "./bayes.ts";
 import { lowerLightgbm, lowerXgboost } from "./boosters.ts";
 import * as boosting from "./boosting.ts";
 import * as calibration from "./calibration.ts";
+import * as chains from "./chains.ts";
 import * as compose from "./compose.ts";
 import * as decomposition from "./decomposition.ts";
 import * as dummy from "./dummy.ts";
@@ -89,12 +90,16 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   IsotonicRegression: calibration.lowerIsotonic,
   OneVsRestClassifier: multiple.lowerOneVsRest,
   OneVsOneClassifier: multiple.lowerOneVsOne,
+  ClassifierChain: chains.lowerClassifierChain,
+  RegressorChain: chains.lowerRegressorChain,
   MultiOutputRegressor: multiple.lowerMultiOutputRegressor,
   MultiOutputClassifier: multiple.lowerMultiOutputClassifier,
   SVC: svm.lowerSvc,
   NuSVC: svm.lowerSvc,
   SVR: svm.lowerSvr,
   NuSVR: svm.lowerSvr,
+  KernelRidge: svm.lowerKernelRidge,
+  SGDOneClassSVM: svm.lowerSgdOneClass,
   OneClassSVM: svm.lowerOneClassSvm,
   KNeighborsClassifier: neighbors.lowerNeighborsClassifier,
   KNeighborsRegressor: neighbors.lowerNeighborsRegressor,
@@ -112,6 +117,9 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   PCA: decomposition.lowerPca,
   IncrementalPCA: decomposition.lowerPca,
   TruncatedSVD: decomposition.lowerTruncatedSvd,
+  EllipticEnvelope: decomposition.lowerEllipticEnvelope,
+  GaussianRandomProjection: decomposition.lowerRandomProjection,
+  SparseRandomProjection: decomposition.lowerRandomProjection,
   FastICA: decomposition.lowerFastIca,
   StandardScaler: scalers.lowerStandardScaler,
   MinMaxScaler: scalers.lowerMinMaxScaler,
@@ -133,11 +141,17 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   SelectFpr: selection.lowerSelectFpr,
   VarianceThreshold: selection.lowerVarianceThreshold,
   SelectFromModel: selection.lowerSelectFromModel,
+  SelectFdr: selection.lowerSelectFdr,
+  SelectFwe: selection.lowerSelectFwe,
+  SelectPercentile: selection.lowerSelectPercentile,
+  SequentialFeatureSelector: selection.lowerSequentialSelector,
   RFE: selection.lowerRfe,
   RFECV: selection.lowerRfe,
   Pipeline: compose.lowerPipeline,
   FeatureUnion: compose.lowerFeatureUnion,
   ColumnTransformer: compose.lowerColumnTransformer,
+  FrozenEstimator: compose.lowerFrozen,
+  SelfTrainingClassifier: compose.lowerSelfTraining,
   GridSearchCV: compose.lowerSearch,
   RandomizedSearchCV: compose.lowerSearch,
   HalvingGridSearchCV: compose.lowerSearch,

@@ -45,15 +45,68 @@ export const lowerSelectFpr: Lowering = (part) => {
   );
 };
 
+export const lowerSelectFwe: Lowering = (part) => {
+  const pvalues = part.estimator.doubles("pvalues_").values;
+  const alpha = part.estimator.number("alpha") / pvalues.length;
+  return kept(
+    part,
+    Array.from(pvalues, (one) => one < alpha),
+  );
+};
+
+/** Benjamini and Hochberg's procedure. */
+export const lowerSelectFdr: Lowering = (part) => {
+  const pvalues = part.estimator.doubles("pvalues_").values;
+  const alpha = part.estimator.number("alpha");
+  const count = pvalues.length;
+  const passing = [...pvalues]
+    .sort((a, b) => a - b)
+    .filter((one, at) => one <= (alpha / count) * (at + 1));
+  const most = passing.at(-1) ?? Number.NEGATIVE_INFINITY;
+  return kept(
+    part,
+    Array.from(pvalues, (one) => one <= most),
+  );
+};
+
+export const lowerSelectPercentile: Lowering = (part) => {
+  const { estimator } = part;
+  const percentile = estimator.number("percentile");
+  const scores = Array.from(estimator.doubles("scores_").values, (one) =>
+    Number.isNaN(one) ? -Number.MAX_VALUE : one,
+  );
+  const threshold = percentileOf(scores, 100 - percentile);
+  const mask = scores.map((one) => percentile === 100 || (percentile > 0 && one > threshold));
+  const most = Math.trunc((scores.length * percentile) / 100);
+  let free = percentile > 0 && percentile < 100 ? most - mask.filter((one) => one).length : 0;
+  for (const [at, one] of scores.entries()) {
+    if (one !== threshold || free <= 0) continue;
+    mask[at] = true;
+    free -= 1;
+  }
+  return kept(part, mask);
+};
+
+/** As numpy has it, between the two nearest. */
+function percentileOf(values: readonly number[], percentile: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const place = ((sorted.length - 1) * percentile) / 100;
+  const low = sorted[Math.floor(place)] ?? 0;
+  const high = sorted[Math.ceil(place)] ?? low;
+  return low + (high - low) * (place - Math.floor(place));
+}
+
+export const lowerSequentialSelector: Lowering = (part) => kept(part, supportOf(part));
+
+function supportOf({ estimator }: Part): readonly boolean[] {
+  const support = estimator.get("support_");
+  if (typeof support !== "object" || support.kind !== "array") throw estimator.unknown("support_");
+  return arrayItems(support).map((one) => one === true);
+}
+
 /** RFE and RFECV: the mask is kept, and the estimator goes on. */
 export const lowerRfe: Lowering = (part) => {
-  const support = part.estimator.get("support_");
-  if (typeof support !== "object" || support.kind !== "array")
-    throw part.estimator.unknown("support_");
-  const { transform = [] } = kept(
-    part,
-    arrayItems(support).map((one) => one === true),
-  );
+  const { transform = [] } = kept(part, supportOf(part));
   return { ...part.lower(part.estimator.child("estimator_"), transform), transform };
 };
 

@@ -8,8 +8,11 @@ import { transposed } from "./linear.ts";
 
 /** Support vector machines, as libsvm computes them. */
 
-/** The kernel of each row with each support vector, [N, vectors]. */
-function kernelOf(part: Part, vectors: Doubles): Value {
+/**
+ * The kernel of each row with each support vector, [N, vectors]. `usualGamma`: what γ is where none
+ * is given.
+ */
+function kernelOf(part: Part, vectors: Doubles, usualGamma?: number): Value {
   const { estimator, graph, columns } = part;
   restrict(columns, "finite");
   const x = matrixOf(graph, columns);
@@ -20,12 +23,14 @@ function kernelOf(part: Part, vectors: Doubles): Value {
   );
   const kernel = estimator.get("kernel");
   if (kernel === "linear") return dot;
-  const gamma = graph.double(estimator.number("_gamma", "gamma"));
+  const own = usualGamma === undefined ? undefined : (estimator.maybeNumber("gamma") ?? usualGamma);
+  const gamma = graph.double(own ?? estimator.number("_gamma", "gamma"));
   const coefficient = graph.double(estimator.maybeNumber("coef0") ?? 0);
   switch (kernel) {
     case "rbf":
       return rbf(part, x, vectors, gamma);
-    case "poly": {
+    case "poly":
+    case "polynomial": {
       const inner = graph.add(graph.mul(gamma, dot), coefficient);
       return graph.node("Pow", [inner, graph.double(estimator.number("degree"))]);
     }
@@ -176,6 +181,43 @@ export const lowerOneClassSvm: Lowering = (part) => {
     predict: { value: sign, width: undefined, datatype: "INT64" },
     decision: { value: decision, width: undefined },
   };
+};
+
+/** Linear, by stochastic descent: w · x − offset. */
+export const lowerSgdOneClass: Lowering = (part) => {
+  const { estimator, graph, columns } = part;
+  restrict(columns, "finite");
+  const weights = estimator.doubles("coef_").values;
+  const score = graph.matmul(matrixOf(graph, columns), graph.doubles(weights, [weights.length, 1]));
+  const offset = graph.doubles(estimator.doubles("offset_").values);
+  return outliers(part, graph.reshape(graph.sub(score, offset), [-1]));
+};
+
+/** What lies at or above zero is inside. */
+export function outliers({ graph }: Part, decision: Value): Fitted {
+  const inside = graph.cast(graph.node("GreaterOrEqual", [decision, graph.double(0)]), "INT64");
+  const twice = graph.node("Mul", [inside, graph.ints([2], [])]);
+  return {
+    predict: {
+      value: graph.node("Sub", [twice, graph.ints([1], [])]),
+      width: undefined,
+      datatype: "INT64",
+    },
+    decision: { value: decision, width: undefined },
+  };
+}
+
+/** Ridge regression with a kernel over the rows that were fitted. */
+export const lowerKernelRidge: Lowering = (part) => {
+  const { estimator, graph } = part;
+  const vectors = estimator.doubles("X_fit_", 2);
+  const [count = 0, features = 0] = vectors.shape;
+  const { shape, values } = estimator.doubles("dual_coef_");
+  const width = shape[1];
+  const kernel = kernelOf(part, vectors, 1 / features);
+  const product = graph.matmul(kernel, graph.doubles(values, [count, width ?? 1]));
+  if (width !== undefined) return { predict: { value: product, width } };
+  return { predict: { value: graph.reshape(product, [-1]), width: undefined } };
 };
 
 /** [N, 1]. */

@@ -388,7 +388,72 @@ transformer("TruncatedSVD", "sklearn.decomposition.TruncatedSVD", lambda r: {"n_
 transformer("FastICA", "sklearn.decomposition.FastICA", lambda r: {"n_components": 2, "random_state": 0, "whiten": "unit-variance"})
 transformer("FactorAnalysis", "sklearn.decomposition.FactorAnalysis", lambda r: {"n_components": 2, "random_state": 0})
 transformer("SelectKBest", "sklearn.feature_selection.SelectKBest", lambda r: {"k": 2})
+transformer("SelectPercentile", "sklearn.feature_selection.SelectPercentile", lambda r: pick(r, percentile=[25, 40, 60, 100]))
+transformer("SelectFdr", "sklearn.feature_selection.SelectFdr", lambda r: pick(r, alpha=[0.05, 0.5, 0.9]))
+transformer("SelectFwe", "sklearn.feature_selection.SelectFwe", lambda r: pick(r, alpha=[0.2, 0.9]))
+transformer("GaussianRandomProjection", "sklearn.random_projection.GaussianRandomProjection", lambda r: {"n_components": 2, "random_state": r.randint(99)})
+transformer("SparseRandomProjection", "sklearn.random_projection.SparseRandomProjection", lambda r: {"n_components": 3, "random_state": r.randint(99), "dense_output": True})
 transformer("VarianceThreshold", "sklearn.feature_selection.VarianceThreshold", lambda r: {"threshold": 1.0})
+
+
+@case
+def SequentialFeatureSelector(random):
+    rows, target, ask = classification(random)
+    inner = build("sklearn.tree.DecisionTreeClassifier", max_depth=2, random_state=0)
+    return build("sklearn.feature_selection.SequentialFeatureSelector", estimator=inner, n_features_to_select=2, cv=2).fit(rows, target), ask, TRANSFORMER
+
+
+@case
+def KernelRidge(random):
+    rows, target, ask = regression(random, 2 if random.rand() < 0.3 else 1)
+    scale = np.abs(rows).max(axis=0)
+    drawn = pick(random, kernel=["linear", "rbf", "poly", "polynomial", "sigmoid"], gamma=[None, 0.3], degree=[2, 3], coef0=[0.5, 1], alpha=[0.5, 1.0])
+    return build("sklearn.kernel_ridge.KernelRidge", **drawn).fit(rows / scale, target), ask[:20] / scale, REGRESSOR
+
+
+@case
+def EllipticEnvelope(random):
+    rows, _, ask = regression(random)
+    return build("sklearn.covariance.EllipticEnvelope", random_state=0, contamination=random_choice(random, [0.1, 0.2])).fit(rows), ask, CLASSIFIER
+
+
+@case
+def SGDOneClassSVM(random):
+    rows, _, ask = regression(random)
+    return build("sklearn.linear_model.SGDOneClassSVM", random_state=0, nu=0.2).fit(rows / 10), ask / 10, CLASSIFIER
+
+
+@case
+def SelfTrainingClassifier(random):
+    rows, _, ask = classification(random)
+    target = (rows[:, 0] > np.median(rows[:, 0])).astype(int)
+    target[::5] = -1
+    inner = build("sklearn.linear_model.LogisticRegression", max_iter=300)
+    model = load("sklearn.semi_supervised.SelfTrainingClassifier")
+    return model(inner).fit(rows, target), ask, CLASSIFIER
+
+
+@case
+def FrozenEstimator(random):
+    rows, target, ask = classification(random)
+    inner = build("sklearn.linear_model.LogisticRegression", max_iter=300).fit(rows, target)
+    return build("sklearn.frozen.FrozenEstimator", estimator=inner), ask, CLASSIFIER
+
+
+@case
+def ClassifierChain(random):
+    rows, _, ask = classification(random)
+    target = np.column_stack([rows[:, 0] > 0, rows[:, 1] > 0, rows[:, 0] > rows[:, 2]]).astype(int)
+    inner = random_choice(random, [build("sklearn.linear_model.LogisticRegression", max_iter=300), build("sklearn.tree.DecisionTreeClassifier", max_depth=3, random_state=0)])
+    model = load("sklearn.multioutput.ClassifierChain")
+    return model(inner, order=random_choice(random, [None, [2, 0, 1]])).fit(rows, target), ask, ["predict", "predict_proba"]
+
+
+@case
+def RegressorChain(random):
+    rows, target, ask = regression(random, 2)
+    model = load("sklearn.multioutput.RegressorChain")
+    return model(build("sklearn.linear_model.Ridge"), order=random_choice(random, [None, [1, 0]])).fit(rows, target), ask, REGRESSOR
 
 
 @case
