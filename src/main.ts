@@ -76,6 +76,7 @@ async function modelCommand(
   } catch (error) {
     // Of a wrong file or a wrong word only the message is of use.
     if (!(error instanceof Error)) throw error;
+    if (error.name === "HelpAsked") return print(`${error.message}\n`);
     return complain(`thaw ${command}: ${error.message}\n`);
   }
 }

@@ -86,3 +86,9 @@ describe("thaw verify", () => {
     expect(thaw("verify", model, ...more).stderr).toMatch(/no transform; it has predict/);
   });
 });
+
+it.each(["serve", "fetch", "inspect", "convert", "bake", "verify"])("thaw %s --help", (command) => {
+  const { status, stdout, stderr } = thaw(command, "--help");
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout).toMatch(new RegExp(`^Usage: thaw ${command} `));
+});
