@@ -14,7 +14,10 @@ type Options = Readonly<
   Record<string, { readonly type: "string" | "boolean"; readonly short?: string }>
 >;
 
-/** The one file that a command is about, and its options. Throws ArgumentError or HelpAsked with `usage`. */
+/**
+ * The one file that a command is about, and its options. Throws ArgumentError or HelpAsked with
+ * `usage`.
+ */
 export function oneFile(argv: readonly string[], options: Options, usage: string) {
   if (argv.includes("--help") || argv.includes("-h")) throw new HelpAsked(usage);
   try {

@@ -4,11 +4,12 @@ import { extname } from "node:path";
 /** Which reader a model file is for. */
 export type Family = "onnx" | "pickle" | "xgboost" | "lightgbm";
 
-const headBytes = 64;
+const headBytes = 256;
 
 /** By the first bytes; by the suffix where they leave it open. */
 export function familyOf(path: string): Family {
   const head = headOf(path);
+  if (isBinaryXgboost(head)) return "xgboost";
   const text = head.toString("latin1");
   if (/^\s*tree\r?\n/.test(text)) return "lightgbm";
   if (/^\s*\{/.test(text) || text.startsWith("binf") || text.startsWith("bs64")) return "xgboost";
@@ -39,6 +40,18 @@ function headOf(path: string): Buffer {
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * XGBoost's binary format begins with a number of the model's, which any bytes may be, those of
+ * other formats too; behind its 136 bytes of parameters stands the objective with its length.
+ */
+export function isBinaryXgboost(head: Buffer): boolean {
+  const at = 136;
+  if (head.length < at + 8) return false;
+  const length = head.readBigUInt64LE(at);
+  if (length < 3n || length > 64n) return false;
+  return /^\w+(:\w+)?$/.test(head.toString("latin1", at + 8, at + 8 + Number(length)));
 }
 
 /** Protocols 2 and up, or one of the compressions that joblib writes. */

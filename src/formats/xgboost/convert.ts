@@ -1,6 +1,7 @@
 import { type BoosterAnswer, convertBooster, labelsOf, type Wrapper } from "../booster.ts";
 import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
+import { isBinaryXgboost } from "../family.ts";
 import type { GraphBuilder, Value } from "../onnx/build.ts";
 import { checkTree, stump, type Tree } from "../trees/ensemble.ts";
 import { lowerEnsemble } from "../trees/lower.ts";
@@ -18,6 +19,7 @@ export function convertXgboost(bytes: Uint8Array): Converted {
 /** JSON, UBJSON or the older binary, told apart by their first bytes. Throws FormatError. */
 export function readXgboost(bytes: Uint8Array): XgboostModel {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isBinaryXgboost(buffer)) return readLegacy(bytes);
   const head = buffer.toString("latin1", 0, 64);
   if (/^\s*\{\s*["}]/.test(head)) {
     return readDocument(new Document(parseXgboostJson(buffer.toString("utf8"))));
