@@ -6,7 +6,7 @@ COPY package.json package-lock.json ./
 # Nothing that the bundle needs is made by an install script.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/build.ts scripts/build.ts
+COPY scripts/build.ts scripts/sbom.ts scripts/
 COPY scripts/bundle scripts/bundle
 COPY proto proto
 COPY src src
@@ -26,12 +26,18 @@ RUN set -eu; \
     native=bin/napi-v6/linux/$arch; \
     mkdir -p "$to/$native"; \
     cp -r dist/. package.json /app/; \
+    node scripts/sbom.ts /app/sbom.cdx.json; \
     cp "$from/package.json" "$to/"; \
     cp "$from/$native/libonnxruntime.so.1" "$to/$native/"; \
     cp "$from/$native/onnxruntime_binding.node" "$to/$native/"; \
     chmod -R a+rX,go-w /app
 
 FROM gcr.io/distroless/nodejs24-debian13:nonroot
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="thaw" \
+      org.opencontainers.image.description="Model server for KServe that wakes from zero" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
 COPY --from=build /app /app
 # The base's own folder belongs to one uid; this one every uid may enter.
 WORKDIR /app

@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Buildah, type ImageConfig } from "./image/buildah.ts";
-import { has, run } from "./image/command.ts";
+import { checkAgain, checkArm, checkLabels } from "./image/checks.ts";
+import { has, run, say } from "./image/command.ts";
 import { Container, cgroupsWork } from "./image/container.ts";
 import { listing } from "./image/files.ts";
 import { answers, checkGrpc, checkRestOverHttp2, load } from "./image/requests.ts";
@@ -12,7 +13,7 @@ import { debianRoot, makeDistroless, makeNode } from "./image/stand-ins.ts";
 
 /**
  * Builds the image with buildah and runs it with runc as a strict pod would run it: any uid, a
- * read-only root, no capabilities, 1 CPU, 256 MiB. Run as root, after `npm ci`:
+ * read-only root, no capabilities, 1 CPU or a part of it, 256 MiB. Run as root, after `npm ci`:
  * `node scripts/image-test.ts [runs]`. Base images that cannot be pulled are made on the spot;
  * THAW_IMAGE_DEBIAN names a folder that keeps their Debian between runs, and NODE_OPTIONS_IMAGE
  * replaces the image's own NODE_OPTIONS, to compare.
@@ -27,6 +28,8 @@ const requests = 20_000;
 const connections = 16;
 const imageMBMax = 80;
 const memoryMiB = 256;
+/** KServe's own end-to-end tests give their models the last. */
+const cpuShares = [1, 0.5, 0.1];
 /** The hard deadline of a drain, and a little for runc. */
 const stopMsMax = 27_000;
 const uid = 10_000 + Math.floor(Math.random() * 50_000);
@@ -39,10 +42,6 @@ function missing(): string | undefined {
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function say(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(34)} ${figure}\n`);
 }
 
 /** The base images that the Dockerfile names, each there afterwards; says which are stand-ins. */
@@ -105,16 +104,26 @@ interface Stage {
 
 let containers = 0;
 
-function start(stage: Stage, argv: readonly string[], env: readonly string[] = []): Container {
-  containers += 1;
-  const id = `thaw-image-test-${process.pid}-${containers}`;
-  const models = join(project, "models/iris");
-  return new Container({ ...stage, id, argv, env, models, uid, memoryMiB });
+interface Launch {
+  readonly env?: readonly string[];
+  readonly cpus?: number;
+  /** A folder for /mnt/models. */
+  readonly models?: string;
 }
 
-function serve(stage: Stage, env: readonly string[] = []): Container {
+function start(stage: Stage, argv: readonly string[], launch: Launch = {}) {
+  const { env = [], cpus = 1, models } = launch;
+  containers += 1;
+  const id = `thaw-image-test-${process.pid}-${containers}`;
+  return new Container({ ...stage, id, argv, env, models, uid, memoryMiB, cpus });
+}
+
+function serve(stage: Stage, launch: Launch = {}): Container {
   const args = ["--model_name=iris", "--model_dir=/mnt/models", `--http_port=${httpPort}`];
-  return start(stage, [...stage.image.argv, ...args, `--grpc_port=${grpcPort}`], env);
+  return start(stage, [...stage.image.argv, ...args, `--grpc_port=${grpcPort}`], {
+    ...launch,
+    models: join(project, "models/iris"),
+  });
 }
 
 async function firstAnswer(container: Container): Promise<void> {
@@ -127,18 +136,18 @@ async function firstAnswer(container: Container): Promise<void> {
 }
 
 /** From the call of runc to the first right answer, beside a bare start of node in the same image. */
-async function timeStarts(stage: Stage): Promise<void> {
+async function timeStarts(stage: Stage, cpus: number): Promise<void> {
   const starts: number[] = [];
   const bare: number[] = [];
   for (let turn = 0; turn < runs; turn += 1) {
     const before = performance.now();
-    const empty = start(stage, ["/nodejs/bin/node", "-e", "0"]);
+    const empty = start(stage, ["/nodejs/bin/node", "-e", "0"], { cpus });
     const code = await empty.exit();
     bare.push(performance.now() - before);
     if (code !== 0) throw new Error(`a bare node ended with ${code}:\n${empty.log}`);
     await empty.remove();
     const began = performance.now();
-    const container = serve(stage, ["THAW_LINGER=0"]);
+    const container = serve(stage, { env: ["THAW_LINGER=0"], cpus });
     try {
       await firstAnswer(container);
       starts.push(performance.now() - began);
@@ -148,9 +157,9 @@ async function timeStarts(stage: Stage): Promise<void> {
       await container.remove();
     }
   }
-  const all = starts.map((ms) => ms.toFixed(0)).join(" ");
-  say("runc run → first right answer", `${median(starts).toFixed(0)} ms, median of ${all}`);
-  say("runc run of a bare node", `${median(bare).toFixed(0)} ms`);
+  const [first, node] = [median(starts), median(bare)];
+  const figure = `${first.toFixed(0)} ms, ${(first / node).toFixed(1)} of a bare node's`;
+  say(`first right answer, ${cpus} CPU`, `${figure} ${node.toFixed(0)}; medians of ${runs}`);
 }
 
 function checkPrivileges(container: Container): void {
@@ -197,11 +206,38 @@ async function checkOneLife(stage: Stage): Promise<void> {
   say("writes", "none");
 }
 
+/** The Dockerfile that k8s/README.md shows, of an image that carries its model. */
+async function checkCarrying(buildah: Buildah, stage: Stage): Promise<void> {
+  const page = readFileSync(join(project, "k8s/README.md"), "utf8");
+  const [, lines = ""] = /^```dockerfile\n(.*?)^```/ms.exec(page) ?? [];
+  const context = mkdtempSync(join(stage.folder, "carrying-"));
+  writeFileSync(join(context, "Dockerfile"), lines.replace(/^FROM .*/m, `FROM ${image}`));
+  const model = join(project, "models/iris-sklearn/model.joblib");
+  copyFileSync(model, join(context, "model.joblib"));
+  const carrying = `${image}-carrying`;
+  buildah.build(carrying, { context, volumes: [] });
+  const name = `thaw-image-test-carrying-${process.pid}`;
+  const rootfs = buildah.mount(carrying, name);
+  const argv = [...stage.image.argv, `--port=${httpPort}`];
+  const container = start({ ...stage, rootfs }, argv);
+  try {
+    await firstAnswer(container);
+    const baked = listing(join(rootfs, "app/models/iris/.thaw/converted"));
+    if (baked.length !== 2) throw new Error(`baked: ${baked.join(", ")}`);
+  } finally {
+    await container.remove();
+    buildah.unmount(name);
+  }
+  say("with its model in the image", "answered, from what was baked");
+}
+
 async function test(folder: string): Promise<void> {
   const buildah = new Buildah(folder);
   const base = provideBases(buildah, folder);
-  buildah.build(image, project, npmVolumes(folder));
+  const build = { context: project, volumes: npmVolumes(folder) };
+  buildah.build(image, build);
   reportSizes(buildah, base);
+  checkAgain(buildah, image, build);
   const limited = cgroupsWork();
   const instead = "bound to one CPU; no cgroups here, so memory is not limited";
   say("limits", limited ? `1 CPU, ${memoryMiB} MiB (cgroup)` : instead);
@@ -215,8 +251,11 @@ async function test(folder: string): Promise<void> {
   const name = `thaw-image-test-${process.pid}`;
   const stage = { folder, rootfs: buildah.mount(image, name), image: config, limited };
   try {
-    await timeStarts(stage);
+    for (const cpus of limited ? cpuShares : [1]) await timeStarts(stage, cpus);
     await checkOneLife(stage);
+    await checkCarrying(buildah, stage);
+    checkLabels(config, stage.rootfs);
+    checkArm(buildah, image, build);
   } finally {
     buildah.unmount(name);
   }

@@ -8,12 +8,23 @@ export interface ImageConfig {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly argv: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A layer as it travels: gzip, its size and digest. */
 export interface Layer {
   readonly digest: string;
   readonly bytes: number;
+}
+
+export type Architecture = "amd64" | "arm64";
+
+const ownArchitecture: Architecture = process.arch === "arm64" ? "arm64" : "amd64";
+
+export interface Build {
+  readonly context: string;
+  readonly volumes: readonly string[];
+  readonly architecture?: Architecture;
 }
 
 /** buildah with a store of its own below `folder`, without any daemon. */
@@ -54,12 +65,15 @@ export class Buildah {
     }
   }
 
-  build(image: string, context: string, volumes: readonly string[]): void {
+  /** Built anew each time; every file carries the same time, so that equal files are one layer. */
+  build(image: string, { context, volumes, architecture }: Build): void {
     const mounts = volumes.flatMap((volume) => ["--volume", `${volume}:ro`]);
     const how = ["--isolation", "chroot", "--network", "host", "--pull-never", "--quiet"];
-    // Named, since buildah sets TARGETARCH only then.
-    const platform = `linux/${process.arch === "x64" ? "amd64" : process.arch}`;
-    this.call(["build", ...how, "--platform", platform, ...mounts, "--tag", image, context]);
+    // Both named: buildah sets TARGETARCH only then, and confuses the two where they differ.
+    const own = ["--build-arg", `BUILDPLATFORM=linux/${ownArchitecture}`];
+    const platform = ["--platform", `linux/${architecture ?? ownArchitecture}`, ...own];
+    const same = ["--timestamp", "0"];
+    this.call(["build", ...how, ...platform, ...same, ...mounts, "--tag", image, context]);
   }
 
   /** The image's files in a folder; `rm` of the name unmounts it. */
@@ -74,8 +88,9 @@ export class Buildah {
 
   config(image: string): ImageConfig {
     const told = JSON.parse(this.call(["inspect", "--type", "image", image]));
-    const { User, Env, WorkingDir, Entrypoint } = told.OCIv1.config;
-    return { user: User ?? "", env: Env ?? [], cwd: WorkingDir ?? "/", argv: Entrypoint ?? [] };
+    const { User, Env, WorkingDir, Entrypoint, Labels } = told.OCIv1.config;
+    const [user, env, cwd] = [User ?? "", Env ?? [], WorkingDir ?? "/"];
+    return { user, env, cwd, argv: Entrypoint ?? [], labels: Labels ?? {} };
   }
 
   /** The layers as a registry would hold them, the lowest first. */

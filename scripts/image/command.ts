@@ -26,3 +26,8 @@ export function run(program: string, args: readonly string[], options: CommandOp
 export function has(program: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 }
+
+/** One figure of a report. */
+export function say(what: string, figure: string): void {
+  process.stdout.write(`${what.padEnd(34)} ${figure}\n`);
+}

@@ -25,13 +25,22 @@ export interface ContainerOptions {
   readonly argv: readonly string[];
   readonly env: readonly string[];
   /** A folder of this machine, mounted read-only at /mnt/models. */
-  readonly models: string;
+  readonly models?: string | undefined;
   readonly uid: number;
   /** Where the bundle, runc's state and the log are kept. */
   readonly folder: string;
   readonly memoryMiB: number;
-  /** Whether control groups hold it to 1 CPU and its memory; else it is only bound to one CPU. */
+  /** At most this share of a CPU's time. */
+  readonly cpus: number;
+  /** Whether control groups hold it to its CPUs and its memory; else it is only bound to one CPU. */
   readonly limited: boolean;
+}
+
+const guarded = ["nosuid", "noexec", "nodev"];
+
+/** A folder of this machine, which may only be read there. */
+function bound(source: string, destination: string): object {
+  return { destination, type: "bind", source, options: [...guarded, "rbind", "ro"] };
 }
 
 /** Whether this machine lets us make control groups with a limit of memory and CPU. */
@@ -52,7 +61,7 @@ export function cgroupsWork(): boolean {
   return true;
 }
 
-/** One container of runc, held as a strict pod would hold it: 1 CPU, nothing to write to. */
+/** One container of runc, held as a strict pod would hold it: a share of one CPU, nothing to write to. */
 export class Container {
   readonly #options: ContainerOptions;
   readonly #bundle: string;
@@ -155,12 +164,11 @@ export class Container {
   }
 
   #spec(): object {
-    const { image, uid, rootfs, models, argv, env, limited, memoryMiB, id } = this.#options;
-    const guarded = ["nosuid", "noexec", "nodev"];
+    const { image, uid, rootfs, models, argv, env, limited, memoryMiB, cpus, id } = this.#options;
     const none = { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] };
     const resources = {
       memory: { limit: memoryMiB * MiB, swap: memoryMiB * MiB },
-      cpu: { quota: 100_000, period: 100_000 },
+      cpu: { quota: Math.round(cpus * 100_000), period: 100_000 },
       devices: [{ allow: false, access: "rwm" }],
     };
     const mounts = [
@@ -172,12 +180,7 @@ export class Container {
         options: ["nosuid", "mode=755", "size=65536k"],
       },
       { destination: "/sys", type: "sysfs", source: "sysfs", options: [...guarded, "ro"] },
-      {
-        destination: "/mnt/models",
-        type: "bind",
-        source: models,
-        options: [...guarded, "rbind", "ro"],
-      },
+      ...(models === undefined ? [] : [bound(models, "/mnt/models")]),
     ];
     // Node learns from here how much memory and CPU it has.
     const groups = { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup" };
