@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { temporaryFolder } from "./load/bundle.ts";
-import { type Answer, answerOf, GrpcLane, lost, openSession, RestLane } from "./load/lanes.ts";
+import { firstAnswer } from "./load/first.ts";
 import { irisPath } from "./load/models.ts";
 import { checkIrisGrpc, checkIrisRest, irisGrpc, irisRest, predictJson } from "./load/requests.ts";
 import { median } from "./load/rounds.ts";
@@ -102,33 +102,12 @@ async function coldStart({ source, kind, request, check, warm = false }: Case): 
     TMPDIR: cache,
   });
   const exit = ended(child);
-  let answer = lost;
-  while (answer.status < 0) {
-    if (child.exitCode !== null) throw new Error(`thaw ended with ${child.exitCode}`);
-    answer = await (kind === "rest" ? overRest(request) : overGrpc(request));
-    if (answer.status < 0) await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  await firstAnswer(child, { port, kind, request, check });
   const took = performance.now() - start;
-  check(answer.body);
   child.kill("SIGTERM");
   await exit;
   if (!warm) rmSync(cache, { recursive: true });
   return took;
-}
-
-async function overRest(request: Buffer): Promise<Answer> {
-  const lane = new RestLane(port);
-  const answer = await answerOf(lane, request);
-  lane.close();
-  return answer;
-}
-
-async function overGrpc(request: Buffer): Promise<Answer> {
-  const session = await openSession(port).catch(() => undefined);
-  if (session === undefined) return lost;
-  const answer = await answerOf(new GrpcLane(session), request);
-  session.destroy();
-  return answer;
 }
 
 const bare: number[] = [];

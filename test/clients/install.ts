@@ -22,8 +22,9 @@ export interface Installed {
 export async function installPython(
   name: string,
   requirements: readonly string[],
+  place = name,
 ): Promise<Installed> {
-  const folder = join(cache, name);
+  const folder = join(cache, place);
   const program = join(folder, "bin/python");
   const { stdout: python } = await succeed("python3", ["--version"]);
   // The folder is part of it because a virtual environment cannot be moved.
