@@ -62,6 +62,8 @@ export class Catalog {
   readonly #plans = new Map<string, { readonly files: string; readonly plan: PlannedModel }>();
   /** Of each model, so that a warning comes once. */
   readonly #warned = new Map<string, string>();
+  /** Folders of which such a warning came. */
+  readonly #twins = new Set<string>();
 
   constructor(ports: CatalogPorts) {
     this.#ports = ports;
@@ -109,6 +111,7 @@ export class Catalog {
       for (const place of places(found, folder, files)) {
         try {
           const plan = await this.#unchanged(place);
+          this.#warnOfTwins(models.get(plan.name), plan, place.folder);
           models.set(plan.name, merged(models.get(plan.name), plan));
         } catch (error) {
           const reason = problemOf(error);
@@ -220,6 +223,17 @@ export class Catalog {
       }),
     );
     return { name: parseModelName(name), versions };
+  }
+
+  /** Of two folders with the same version of a model the last is served. */
+  #warnOfTwins(known: PlannedModel | undefined, { name, versions }: PlannedModel, folder: string) {
+    const own = versions.map(({ version }) => version);
+    const twin = known?.versions.find(({ version }) => own.includes(version));
+    if (twin === undefined || this.#twins.has(folder)) return;
+    this.#twins.add(folder);
+    const { version } = twin;
+    const event = "two folders have the same version of a model; the last is served";
+    this.#ports.log.write("warn", event, { model: name, version, folder });
   }
 
   #warn(name: string, ignored: readonly string[]): void {

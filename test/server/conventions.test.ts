@@ -39,6 +39,11 @@ beforeAll(async () => {
     write(`several/${version}/model-settings.json`, mlserver("mlserver-two", version));
   }
 
+  for (const version of ["v0.1.0", "v0.2.0"]) {
+    copy(sklearn, `twins/${version}/model.joblib`);
+    write(`twins/${version}/model-settings.json`, mlserver("mlserver-twins", version));
+  }
+
   copy(sklearn, "mlflow/model.pkl");
   write("mlflow/conda.yaml", "dependencies:\n- python=3.11.4\n- pip\n");
   write("mlflow/requirements.txt", "scikit-learn==1.3.0\n");
@@ -93,6 +98,8 @@ it("lists them under the names that their files give", async () => {
   const reply = await http1(server.port, { path: "/v2/repository/index", method: "POST" });
   const names = reply.json().map(({ name }: { name: string }) => name);
   expect(new Set(names)).toEqual(
-    new Set(["kserve", "mlflow", "mlserver-one", "mlserver-two", "triton"]),
+    new Set(["kserve", "mlflow", "mlserver-one", "mlserver-two", "mlserver-twins", "triton"]),
   );
+  expect(server.log()).toMatch(/two folders have the same version.*"folder":"twins\/v0.2.0"/);
+  expect(server.log()).toMatch(/without effect.*mlserver-one.*parameters.version v0.1.0/);
 });

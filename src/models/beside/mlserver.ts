@@ -35,12 +35,16 @@ export function readMlserver(text: string): MlserverSettings {
       : object(fields["parameters"], "model-settings.json: parameters: expected an object");
   const name = textOf(fields, "name");
   const platform = textOf(fields, "platform");
-  const version = versionOf(textOf(parameters, "version"));
+  const given = textOf(parameters, "version");
+  const version = versionOf(given);
   const modelFile = textOf(parameters, "uri")?.replace(/^\.\//, "");
   const inputs = tensors(fields["inputs"]);
   const outputs = tensors(fields["outputs"]);
+  const ignored = Object.keys(fields).filter((key) => !understood.has(key));
+  // Versions are numbers here.
+  if (given !== undefined && version === undefined) ignored.push(`parameters.version ${given}`);
   return {
-    ignored: Object.keys(fields).filter((key) => !understood.has(key)),
+    ignored,
     ...(name === undefined ? {} : { name }),
     ...(platform === undefined || platform === "" ? {} : { platform }),
     ...(version === undefined ? {} : { version }),
