@@ -208,6 +208,41 @@ export class GraphBuilder {
     return this.#paired("Log", value);
   }
 
+  /** log(1 + x), without the loss near zero (Kahan's way: what 1 + x lost is put back). */
+  log1p(x: Value): Value {
+    const one = this.double(1);
+    const sum = this.add(one, x);
+    const log = this.log(sum);
+    const exact = this.mul(log, this.div(x, this.sub(sum, one)));
+    return this.#nearZero(x, this.#unless(sum, one, exact, x), log);
+  }
+
+  /** exp(x) − 1, without the loss near zero. */
+  expm1(x: Value): Value {
+    const one = this.double(1);
+    const power = this.exp(x);
+    const less = this.sub(power, one);
+    const exact = this.mul(less, this.div(x, this.log(power)));
+    return this.#nearZero(x, this.#unless(power, one, exact, x), less);
+  }
+
+  #unless(value: Value, other: Value, differing: Value, same: Value): Value {
+    return this.where(this.node("Equal", [value, other]), same, differing);
+  }
+
+  #nearZero(x: Value, near: Value, far: Value): Value {
+    const isNear = this.node("Less", [this.node("Abs", [x]), this.double(0.5)]);
+    return this.where(isNear, near, far);
+  }
+
+  cos(value: Value): Value {
+    return this.#paired("Cos", value);
+  }
+
+  sin(value: Value): Value {
+    return this.#paired("Sin", value);
+  }
+
   tanh(value: Value): Value {
     return this.#paired("Tanh", value);
   }

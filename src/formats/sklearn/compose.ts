@@ -207,8 +207,8 @@ export const lowerInner =
 
 /** Functions of numpy that stand in pickles. */
 const functions: Readonly<Record<string, (part: Part, x: Value) => Value>> = {
-  log1p: ({ graph }, x) => graph.log(graph.add(graph.double(1), x)),
-  expm1: ({ graph }, x) => graph.sub(graph.exp(x), graph.double(1)),
+  log1p: ({ graph }, x) => graph.log1p(x),
+  expm1: ({ graph }, x) => graph.expm1(x),
   log: ({ graph }, x) => graph.log(x),
   log2: ({ graph }, x) => graph.div(graph.log(x), graph.double(Math.LN2)),
   log10: ({ graph }, x) => graph.div(graph.log(x), graph.double(Math.LN10)),
@@ -220,8 +220,8 @@ const functions: Readonly<Record<string, (part: Part, x: Value) => Value>> = {
   negative: ({ graph }, x) => graph.node("Neg", [x]),
   reciprocal: ({ graph }, x) => graph.div(graph.double(1), x),
   sign: ({ graph }, x) => graph.node("Sign", [x]),
-  sin: ({ graph }, x) => graph.node("Sin", [x]),
-  cos: ({ graph }, x) => graph.node("Cos", [x]),
+  sin: ({ graph }, x) => graph.sin(x),
+  cos: ({ graph }, x) => graph.cos(x),
   tanh: ({ graph }, x) => graph.tanh(x),
 };
 

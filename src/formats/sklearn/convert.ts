@@ -153,6 +153,7 @@ function arrayWidth(estimator: Attributes): number | undefined {
     if (last !== undefined && shape !== undefined && shape.length > 0) return last;
   }
   for (const name of lists) if (estimator.has(name)) return estimator.items(name).length;
+  if (estimator.has("random_weights_")) return estimator.doubles("random_weights_").shape[0];
   const first = estimator.get("coefs_");
   if (first !== undefined) {
     const [coefficients] = estimator.items("coefs_");
@@ -180,6 +181,7 @@ function firstWithWidth(pipeline: Attributes): Attributes | undefined {
 /** Beside these `support_` is of rows, not of columns. */
 const rowSupports = ["support_vectors_", "location_"];
 const lastAxis = [
+  "x_mean_",
   "coef_",
   "theta_",
   "feature_log_prob_",

@@ -13,6 +13,7 @@ import * as encoders from "./encoders.ts";
 import * as ensembles from "./ensembles.ts";
 import type { Lowering } from "./fitted.ts";
 import * as imputers from "./imputers.ts";
+import * as latent from "./latent.ts";
 import * as linear from "./linear.ts";
 import * as multiple from "./multiple.ts";
 import * as neighbors from "./neighbors.ts";
@@ -120,6 +121,11 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   EllipticEnvelope: decomposition.lowerEllipticEnvelope,
   GaussianRandomProjection: decomposition.lowerRandomProjection,
   SparseRandomProjection: decomposition.lowerRandomProjection,
+  PLSRegression: latent.lowerPls,
+  PLSCanonical: latent.lowerPls,
+  CCA: latent.lowerPls,
+  RBFSampler: svm.lowerRbfSampler,
+  Nystroem: svm.lowerNystroem,
   FastICA: decomposition.lowerFastIca,
   StandardScaler: scalers.lowerStandardScaler,
   MinMaxScaler: scalers.lowerMinMaxScaler,

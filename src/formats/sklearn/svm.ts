@@ -1,6 +1,6 @@
 import type { Value } from "../onnx/build.ts";
 import type { Attributes, Doubles } from "./attributes.ts";
-import { matrixOf, restrict } from "./columns.ts";
+import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import { coupled } from "./coupling.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { classesOf } from "./labels.ts";
@@ -8,11 +8,15 @@ import { transposed } from "./linear.ts";
 
 /** Support vector machines, as libsvm computes them. */
 
-/**
- * The kernel of each row with each support vector, [N, vectors]. `usualGamma`: what γ is where none
- * is given.
- */
-function kernelOf(part: Part, vectors: Doubles, usualGamma?: number): Value {
+/** What the parameters of a kernel are where none are given. */
+interface Usual {
+  readonly gamma?: number;
+  readonly coef0: number;
+  readonly degree?: number;
+}
+
+/** The kernel of each row with each support vector, [N, vectors]. */
+function kernelOf(part: Part, vectors: Doubles, usual: Usual = { coef0: 0 }): Value {
   const { estimator, graph, columns } = part;
   restrict(columns, "finite");
   const x = matrixOf(graph, columns);
@@ -23,16 +27,17 @@ function kernelOf(part: Part, vectors: Doubles, usualGamma?: number): Value {
   );
   const kernel = estimator.get("kernel");
   if (kernel === "linear") return dot;
-  const own = usualGamma === undefined ? undefined : (estimator.maybeNumber("gamma") ?? usualGamma);
-  const gamma = graph.double(own ?? estimator.number("_gamma", "gamma"));
-  const coefficient = graph.double(estimator.maybeNumber("coef0") ?? 0);
+  const own = usual.gamma === undefined ? undefined : estimator.maybeNumber("gamma");
+  const gamma = graph.double(own ?? usual.gamma ?? estimator.number("_gamma", "gamma"));
+  const coefficient = graph.double(estimator.maybeNumber("coef0") ?? usual.coef0);
   switch (kernel) {
     case "rbf":
       return rbf(part, x, vectors, gamma);
     case "poly":
     case "polynomial": {
       const inner = graph.add(graph.mul(gamma, dot), coefficient);
-      return graph.node("Pow", [inner, graph.double(estimator.number("degree"))]);
+      const degree = estimator.maybeNumber("degree") ?? usual.degree ?? estimator.number("degree");
+      return graph.node("Pow", [inner, graph.double(degree)]);
     }
     case "sigmoid":
       return graph.tanh(graph.add(graph.mul(gamma, dot), coefficient));
@@ -214,10 +219,35 @@ export const lowerKernelRidge: Lowering = (part) => {
   const [count = 0, features = 0] = vectors.shape;
   const { shape, values } = estimator.doubles("dual_coef_");
   const width = shape[1];
-  const kernel = kernelOf(part, vectors, 1 / features);
+  const kernel = kernelOf(part, vectors, { gamma: 1 / features, coef0: 1, degree: 3 });
   const product = graph.matmul(kernel, graph.doubles(values, [count, width ?? 1]));
   if (width !== undefined) return { predict: { value: product, width } };
   return { predict: { value: graph.reshape(product, [-1]), width: undefined } };
+};
+
+/** A kernel by some of the rows that were fitted. */
+export const lowerNystroem: Lowering = (part) => {
+  const { estimator, graph } = part;
+  if (estimator.get("kernel_params") !== undefined) throw estimator.unknown("kernel_params");
+  const vectors = estimator.doubles("components_", 2);
+  const [count = 0, features = 0] = vectors.shape;
+  const kernel = kernelOf(part, vectors, { gamma: 1 / features, coef0: 1, degree: 3 });
+  const normalization = transposed(estimator.doubles("normalization_", 2).values, count, count);
+  const product = graph.matmul(kernel, graph.doubles(normalization, [count, count]));
+  return { transform: columnsOf(product, count) };
+};
+
+/** A kernel of random waves. */
+export const lowerRbfSampler: Lowering = (part) => {
+  const { estimator, graph, columns } = part;
+  restrict(columns, "finite");
+  const { shape, values } = estimator.doubles("random_weights_", 2);
+  const width = shape[1] ?? 0;
+  const phase = graph.matmul(matrixOf(graph, columns), graph.doubles(values, shape));
+  const offset = graph.doubles(estimator.doubles("random_offset_").values);
+  const waves = graph.cos(graph.add(phase, offset));
+  const scaled = graph.mul(waves, graph.double(Math.sqrt(2 / width)));
+  return { transform: columnsOf(scaled, width) };
 };
 
 /** [N, 1]. */

@@ -403,6 +403,24 @@ def SequentialFeatureSelector(random):
     return build("sklearn.feature_selection.SequentialFeatureSelector", estimator=inner, n_features_to_select=2, cv=2).fit(rows, target), ask, TRANSFORMER
 
 
+transformer("RBFSampler", "sklearn.kernel_approximation.RBFSampler", lambda r: {"n_components": r.randint(2, 9), "gamma": 0.001, "random_state": r.randint(99)})
+transformer("Nystroem", "sklearn.kernel_approximation.Nystroem", lambda r: pick(r, kernel=["rbf", "linear", "poly"], n_components=[3, 6], gamma=[None, 0.01], random_state=[0, 1]))
+
+
+def latent(name):
+    def make(random):
+        alone = name == "PLSRegression" and random.rand() < 0.5
+        rows, target, ask = regression(random, 1 if alone else 2)
+        drawn = pick(random, scale=[True, False], n_components=[1, 2])
+        return build("sklearn.cross_decomposition." + name, **drawn).fit(rows, target), ask, ["predict", "transform"]
+
+    CASES[name] = make
+
+
+for name in ["PLSRegression", "PLSCanonical", "CCA"]:
+    latent(name)
+
+
 @case
 def KernelRidge(random):
     rows, target, ask = regression(random, 2 if random.rand() < 0.3 else 1)
@@ -540,6 +558,14 @@ def FunctionTransformer(random):
     rows, _, ask = regression(random)
     function = random_choice(random, [np.log1p, np.sqrt, np.exp, np.abs, None])
     return build("sklearn.preprocessing.FunctionTransformer", func=function, validate=True).fit(np.abs(rows)), np.abs(ask[:20]) * 0.1, TRANSFORMER
+
+
+@case
+def FunctionTransformerNearZero(random):
+    rows, _, ask = regression(random)
+    function = random_choice(random, [np.log1p, np.expm1, np.sin, np.cos, np.tanh])
+    ask = np.clip(ask, -0.9, 9) * 10.0 ** -random.randint(0, 20, ask.shape)
+    return build("sklearn.preprocessing.FunctionTransformer", func=function, validate=True).fit(rows), ask, TRANSFORMER
 
 
 # Compositions.
