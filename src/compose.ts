@@ -159,7 +159,10 @@ async function start(server: Server, sources: readonly string[], parts: StartPar
   phasesMs.set("port_open", systemClock.nowMs());
   server.edges = edges;
   // A signal that came while the port opened found nothing to close.
-  if (health.draining) return edges.port.close();
+  if (health.draining) {
+    await edges.port.refuse();
+    return edges.port.close();
+  }
   health.refresh();
   systemClock.after(settleMs, () => settle({ executor, supply, edges, repository, merging }));
   guard({ admission, edges, executor, health, log });

@@ -11,7 +11,12 @@ export interface Stoppable {
   /** Absent until the port is open. */
   edges:
     | {
-        readonly port: { drain(): void; close(): Promise<void>; destroy(): void };
+        readonly port: {
+          drain(): void;
+          refuse(): Promise<void>;
+          close(): Promise<void>;
+          destroy(): void;
+        };
         readonly closeGrpc: () => Promise<void>;
       }
     | undefined;
@@ -45,8 +50,9 @@ export async function shutDown(server: Stoppable, options: ShutdownOptions): Pro
   if (server.edges !== undefined) await linger(lingerMs, hurry);
 
   // 3. Nothing new comes in. What is under way ends; connections that do not are cut.
-  const closed = [server.admission.close()];
   const { edges } = server;
+  await edges?.port.refuse();
+  const closed = [server.admission.close()];
   if (edges !== undefined) {
     closed.push(edges.port.close(), edges.closeGrpc());
     setTimeout(() => edges.port.destroy(), drainMsMax - lingerMs - cutBeforeMs).unref();

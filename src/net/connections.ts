@@ -25,6 +25,10 @@ interface Connection {
 
 const timeoutAnswer = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
+function mayBring(socket: Socket, { waitingSinceMs, bytesAtRest }: Connection): boolean {
+  return waitingSinceMs !== undefined || socket.bytesRead > bytesAtRest;
+}
+
 /** Every open connection, and the one timer that ends those that keep the server waiting. */
 export class Connections {
   readonly #limits: ConnectionLimits;
@@ -73,11 +77,23 @@ export class Connections {
     if (this.#open.get(socket)?.version === undefined) socket.destroy();
   }
 
-  /** Ends what has no request under way. HTTP/2 sessions are ended by their own server. */
-  closeIdle(): void {
-    for (const [socket, connection] of this.#open) {
-      if (connection.version !== "http2" && connection.requests === 0) socket.destroySoon();
+  /** Whether a request may be on its way: some connection is new, or has brought a part of one. */
+  get arriving(): boolean {
+    return this.#idle().some(([socket, connection]) => mayBring(socket, connection));
+  }
+
+  /** Ends what has no request under way, at once or unless one may be on its way. */
+  closeIdle(which: "all" | "at rest"): void {
+    for (const [socket, connection] of this.#idle()) {
+      if (which === "all" || !mayBring(socket, connection)) socket.destroySoon();
     }
+  }
+
+  /** HTTP/2 sessions are ended by their own server. */
+  #idle(): (readonly [Socket, Connection])[] {
+    return [...this.#open].filter(
+      ([, { version, requests }]) => version !== "http2" && requests === 0,
+    );
   }
 
   /** Ends the HTTP/1.1 connection that has brought the most for the request under way. */

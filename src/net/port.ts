@@ -1,8 +1,18 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Server } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
+import { setImmediate as turn, setTimeout as wait } from "node:timers/promises";
 import { Connections } from "./connections.ts";
 import { sniff } from "./sniff.ts";
+
+/**
+ * How often a new connection is looked at for its request when the server ends, and the pause
+ * between: by count and not by the clock, since this thread may be held up for as long.
+ */
+const arrivalChecksMax = 50;
+const arrivalCheckMs = 5;
+/** More than the kernel keeps for us. */
+const acceptTurnsMax = 2_048;
 
 export interface PortOptions {
   readonly host: string;
@@ -34,6 +44,8 @@ export class Port {
   readonly #options: PortOptions;
   readonly #connections: Connections;
   readonly #servers: Server[] = [];
+  #closed: readonly Promise<void>[] = [];
+  #accepted = 0;
   #draining = false;
   #accepting = true;
 
@@ -86,16 +98,39 @@ export class Port {
     this.#connections.destroy();
   }
 
-  /** Accepts nothing more, and closes connections without a request at once. */
-  close(): Promise<void> {
-    const closed = this.#servers.map(
+  /**
+   * Accepts nothing more, and closes connections without a request. Resolves when no request is on
+   * its way any more: a connection that was just opened has a moment to bring one.
+   */
+  async refuse(): Promise<void> {
+    await this.#allAccepted();
+    this.#closed = this.#servers.map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    this.#connections.closeIdle();
-    return Promise.all(closed).then(() => this.#connections.stop());
+    this.#connections.closeIdle("at rest");
+    for (let check = 0; this.#connections.arriving && check < arrivalChecksMax; check += 1)
+      await wait(arrivalCheckMs);
+    this.#connections.closeIdle("all");
+  }
+
+  /** Resolves when every connection has ended, after `refuse`. */
+  async close(): Promise<void> {
+    await Promise.all(this.#closed);
+    this.#connections.stop();
+  }
+
+  /** What the kernel has accepted is ours already, and comes one in each turn of the loop. */
+  async #allAccepted(): Promise<void> {
+    let before = -1;
+    for (let turns = 0; before !== this.#accepted && turns < acceptTurnsMax; turns += 1) {
+      before = this.#accepted;
+      await turn();
+      await turn();
+    }
   }
 
   #accept(socket: Socket): void {
+    this.#accepted += 1;
     if (!this.#accepting) {
       socket.destroy();
       return;

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { failure, GrpcClient } from "../support/grpc.ts";
@@ -70,11 +72,37 @@ describe("SIGTERM", () => {
     expect(await code).toBe(0);
   });
 
+  it("answers what a connection brings that was opened before the end", async () => {
+    const server = await startServer({ args: [irisModel] });
+    const socket = connect(server.port, "127.0.0.1");
+    await once(socket, "connect");
+    const code = server.stop();
+    await pause(100);
+    const head = "POST /v2/models/iris/infer HTTP/1.1\r\nHost: x\r\n";
+    socket.write(`${head}Content-Length: ${Buffer.byteLength(irisBody)}\r\n\r\n${irisBody}`);
+    const [piece] = await once(socket, "data");
+    expect(String(piece)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await code).toBe(0);
+  });
+
+  it("answers what had come before it took notice of the end", async () => {
+    const server = await startServer({ args: [irisModel] });
+    server.process.kill("SIGSTOP");
+    const calls = Array.from({ length: 50 }, () =>
+      http1(server.port, { path: "/v2/models/iris/infer", body: irisBody }),
+    );
+    await pause(100);
+    const code = server.stop();
+    server.process.kill("SIGCONT");
+    const statuses = (await Promise.all(calls)).map(({ status }) => status);
+    expect(statuses).toEqual(calls.map(() => 200));
+    expect(await code).toBe(0);
+  });
+
   it("closes idle connections, and those of gRPC", async () => {
     const server = await startServer({ args: [irisModel] });
     const client = new GrpcClient(server.port);
     await client.call("ServerLive");
-    const { connect } = await import("node:net");
     const idle = connect(server.port, "127.0.0.1");
     const closed = new Promise<void>((resolve) => idle.once("close", () => resolve()));
     idle.on("error", () => {});
