@@ -1,9 +1,9 @@
 import type { Value } from "../onnx/build.ts";
 import { lowerEnsemble } from "../trees/lower.ts";
 import { doublesOf } from "./attributes.ts";
-import { byProba } from "./classify.ts";
+import { byProba, outliers } from "./classify.ts";
 import { type Column, matrixOf, restrict } from "./columns.ts";
-import type { Fitted, Lowering, Part } from "./fitted.ts";
+import type { Lowering, Part } from "./fitted.ts";
 import { classesOf } from "./labels.ts";
 import { rounded, treeOf, withValues } from "./trees.ts";
 import { addAll, indexOf, oneHot, probaOf } from "./votes.ts";
@@ -173,19 +173,5 @@ export const lowerIsolationForest: Lowering = (part) => {
   const power = graph.node("Neg", [graph.div(graph.reshape(depth, [-1]), whole)]);
   const score = graph.node("Neg", [graph.node("Pow", [graph.double(2), power])]);
   const decision = graph.sub(score, graph.double(estimator.number("offset_", "_offset_")));
-  return outliers(part, decision);
+  return outliers(graph, decision);
 };
-
-/** −1 below 0, else 1. */
-export function outliers({ graph }: Part, decision: Value): Fitted {
-  const inside = graph.cast(graph.node("GreaterOrEqual", [decision, graph.double(0)]), "INT64");
-  const twice = graph.node("Mul", [inside, graph.ints([2], [])]);
-  return {
-    predict: {
-      value: graph.node("Sub", [twice, graph.ints([1], [])]),
-      width: undefined,
-      datatype: "INT64",
-    },
-    decision: { value: decision, width: undefined },
-  };
-}

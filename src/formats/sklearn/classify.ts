@@ -57,3 +57,18 @@ export function logNormalized(graph: GraphBuilder, values: Value): Value {
   const whole = graph.add(most, graph.log(graph.rowSum(powers)));
   return graph.exp(graph.sub(values, whole));
 }
+
+/** −1 for what lies below zero, or at it where the library counts it out, else 1. */
+export function outliers(
+  graph: GraphBuilder,
+  decision: Value,
+  inside: "GreaterOrEqual" | "Greater" = "GreaterOrEqual",
+): Fitted {
+  const flag = graph.cast(graph.node(inside, [decision, graph.double(0)]), "INT64");
+  const twice = graph.node("Mul", [flag, graph.ints([2], [])]);
+  const value = graph.node("Sub", [twice, graph.ints([1], [])]);
+  return {
+    predict: { value, width: undefined, datatype: "INT64" },
+    decision: { value: decision, width: undefined },
+  };
+}

@@ -1,9 +1,8 @@
 import type { Value } from "../onnx/build.ts";
-import { logNormalized } from "./classify.ts";
+import { logNormalized, outliers } from "./classify.ts";
 import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { transposed } from "./linear.ts";
-import { outliers } from "./svm.ts";
 
 /** Projections, clusters and mixtures. */
 
@@ -54,7 +53,7 @@ export const lowerEllipticEnvelope: Lowering = (part) => {
   const product = graph.matmul(away, graph.doubles(values, shape));
   const distance = graph.rowSum(graph.mul(product, away));
   const score = graph.sub(graph.node("Neg", [distance]), graph.double(estimator.number("offset_")));
-  return outliers(part, graph.reshape(score, [-1]));
+  return outliers(graph, graph.reshape(score, [-1]));
 };
 
 export const lowerFastIca: Lowering = (part) => {

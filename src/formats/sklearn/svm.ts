@@ -1,5 +1,6 @@
 import type { Value } from "../onnx/build.ts";
 import type { Attributes, Doubles } from "./attributes.ts";
+import { outliers } from "./classify.ts";
 import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import { coupled } from "./coupling.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
@@ -177,15 +178,7 @@ export const lowerSvr: Lowering = (part) => {
 export const lowerOneClassSvm: Lowering = (part) => {
   const { graph } = part;
   const decision = graph.reshape(oneDecision(part), [-1]);
-  const inside = graph.cast(graph.node("Greater", [decision, graph.double(0)]), "INT64");
-  const sign = graph.node("Sub", [
-    graph.node("Mul", [inside, graph.ints([2], [])]),
-    graph.ints([1], []),
-  ]);
-  return {
-    predict: { value: sign, width: undefined, datatype: "INT64" },
-    decision: { value: decision, width: undefined },
-  };
+  return outliers(graph, decision, "Greater");
 };
 
 /** Linear, by stochastic descent: w · x − offset. */
@@ -195,22 +188,8 @@ export const lowerSgdOneClass: Lowering = (part) => {
   const weights = estimator.doubles("coef_").values;
   const score = graph.matmul(matrixOf(graph, columns), graph.doubles(weights, [weights.length, 1]));
   const offset = graph.doubles(estimator.doubles("offset_").values);
-  return outliers(part, graph.reshape(graph.sub(score, offset), [-1]));
+  return outliers(graph, graph.reshape(graph.sub(score, offset), [-1]));
 };
-
-/** What lies at or above zero is inside. */
-export function outliers({ graph }: Part, decision: Value): Fitted {
-  const inside = graph.cast(graph.node("GreaterOrEqual", [decision, graph.double(0)]), "INT64");
-  const twice = graph.node("Mul", [inside, graph.ints([2], [])]);
-  return {
-    predict: {
-      value: graph.node("Sub", [twice, graph.ints([1], [])]),
-      width: undefined,
-      datatype: "INT64",
-    },
-    decision: { value: decision, width: undefined },
-  };
-}
 
 /** Ridge regression with a kernel over the rows that were fitted. */
 export const lowerKernelRidge: Lowering = (part) => {
