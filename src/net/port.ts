@@ -119,7 +119,7 @@ export class Port {
     this.#connections.stop();
   }
 
-  /** What the kernel has accepted is ours already, and comes one in each turn of the loop. */
+  /** What the kernel has accepted is ours already; turns go on until one brings nothing more. */
   async #allAccepted(): Promise<void> {
     let before = -1;
     for (let turns = 0; before !== this.#accepted && turns < acceptTurnsMax; turns += 1) {

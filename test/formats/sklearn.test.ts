@@ -95,9 +95,6 @@ function toleranceOf(file: string, method: string): number {
   // Up to XGBoost 1.1 the base was added last.
   if (file.startsWith("XGB")) return 1e-6;
   if (file.includes("NearZero")) return 1e-14;
-  if (file.startsWith("NuSVC")) return 1e-9;
-  // Distances of near rows by x² − 2xy + y², where the library counts so: their weights show it.
-  if (file.startsWith("KNeighbors")) return 1e-7;
   // Sums of terms of a million.
   if (file.startsWith("OneClassSVM")) return 1e-9;
   return 1e-11;
