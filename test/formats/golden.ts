@@ -19,6 +19,11 @@ export interface GoldenAnswer {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly values: readonly (string | number | boolean)[];
+  /** What the library says of a row in other places of a batch, where that is not always the same. */
+  readonly low?: readonly string[];
+  readonly high?: readonly string[];
+  /** For each row how much was added up, whatever the signs. */
+  readonly terms?: readonly string[];
 }
 
 export interface GoldenCase {

@@ -105,6 +105,12 @@ export class Attributes {
     return this.#missing(names, `an array of ${rank} dimensions`);
   }
 
+  /** Whether its numbers are held in single precision. */
+  isSingle(name: string): boolean {
+    const value = this.get(name);
+    return typeof value === "object" && value.kind === "array" && isFloat32(value);
+  }
+
   /** The items of a list, a tuple, or an array of objects, in row-major order. */
   items(...names: readonly string[]): readonly PyValue[] {
     const value = this.get(...names);
@@ -133,6 +139,10 @@ export class Attributes {
         "release that is not known; export the model to ONNX",
     );
   }
+}
+
+function isFloat32({ elements }: NdArray): boolean {
+  return elements instanceof Float32Array;
 }
 
 function shown(value: unknown): string {

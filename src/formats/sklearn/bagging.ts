@@ -5,7 +5,8 @@ import { byProba, outliers } from "./classify.ts";
 import { type Column, matrixOf, restrict } from "./columns.ts";
 import type { Lowering, Part } from "./fitted.ts";
 import { classesOf } from "./labels.ts";
-import { rounded, treeOf, withValues } from "./trees.ts";
+import { rounded } from "./single.ts";
+import { treeOf, withValues } from "./trees.ts";
 import { addAll, indexOf, oneHot, probaOf } from "./votes.ts";
 
 /** Many estimators of one kind, each of its own rows or columns: AdaBoost, bagging, isolation. */

@@ -4,10 +4,11 @@ import { checkTree, stump, type Tree } from "../trees/ensemble.ts";
 import { lowerEnsemble } from "../trees/lower.ts";
 import { Attributes } from "./attributes.ts";
 import { pairOf } from "./classify.ts";
-import { matrixOf, restrict } from "./columns.ts";
+import { columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { categoriesBefore } from "./histogram-categories.ts";
 import { classesOf } from "./labels.ts";
+import { rounded } from "./single.ts";
 import { Records, treeInput, treeOf, withValues } from "./trees.ts";
 
 /** Gradient boosting: a base, and trees that are added to it one after the other. */
@@ -93,7 +94,9 @@ function baseOf(part: Part, sums: number): Base {
   const first = Attributes.of(init, "init_");
   const constant = constantOf(part, first, sums);
   if (constant !== undefined) return { constant };
-  const inner = part.lower(first, columns);
+  if (!firsts.test(first.name)) throw estimator.unknown("init");
+  const x = rounded(graph, matrixOf(graph, columns));
+  const inner = part.lower(first, columnsOf(x, columns.length, true));
   if (inner.predict !== undefined && inner.proba === undefined) {
     return { rows: graph.reshape(inner.predict.value, [-1, 1]) };
   }
@@ -114,6 +117,10 @@ function baseOf(part: Part, sums: number): Base {
   const scale = estimator.text("loss") === "exponential" ? 0.5 : 1;
   return { rows: graph.mul(graph.double(scale), graph.log(odds)) };
 }
+
+/** Those of which it is known how they compute with numbers in single precision. */
+const firsts =
+  /^(LinearRegression|Ridge|Lasso|ElasticNet|LogisticRegression|SV[CR]|.*Tree.*|RandomForest.*)$/;
 
 /** From 1.4 on, the logarithms of the shares of classes are taken about their mean. */
 function centred(estimator: Attributes): boolean {

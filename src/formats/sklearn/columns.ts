@@ -10,7 +10,14 @@ export interface Column {
 }
 
 /** A matrix [N, width] of the graph, or the table itself. */
-export type Block = TableBlock | { readonly value: Value; readonly width: number };
+export type Block = TableBlock | Computed;
+
+interface Computed {
+  readonly value: Value;
+  readonly width: number;
+  /** Numbers that the library holds in single precision: it computes with them in it. */
+  readonly single?: boolean;
+}
 
 export type Takes = "finite" | "missing" | "any";
 
@@ -111,9 +118,14 @@ const numbersName = "numbers";
 const textsName = "texts";
 
 /** The columns of a computed matrix. */
-export function columnsOf(value: Value, width: number): Column[] {
-  const block = { value, width };
+export function columnsOf(value: Value, width: number, single = false): Column[] {
+  const block = { value, width, single };
   return Array.from({ length: width }, (_, index) => ({ block, index }));
+}
+
+/** Whether all are numbers in single precision. */
+export function areSingle(columns: readonly Column[]): boolean {
+  return columns.every(({ block }) => !(block instanceof TableBlock) && block.single === true);
 }
 
 /** Columns as one matrix of doubles, [N, k]. */

@@ -1,37 +1,42 @@
 import type { Value } from "../onnx/build.ts";
 import type { Attributes, Doubles } from "./attributes.ts";
 import { byDecision, normalized, oneVsRest, pairOf } from "./classify.ts";
-import { columnsOf, matrixOf, restrict } from "./columns.ts";
+import { areSingle, columnsOf, matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Numbers, Part } from "./fitted.ts";
 import { classesOf, type Labels } from "./labels.ts";
+import { rounded, singleProduct, singleSigmoid, singleSoftmax } from "./single.ts";
 
 /** Linear models: X · coef_ᵀ + intercept_. */
 
 /** [N] for coefficients [F] (and [1, F] where `flat`), [N, K] for [K, F]. */
-function linear({ estimator, columns, graph }: Part, flat: boolean): Numbers {
+function linear(part: Part, flat: boolean): Numbers {
+  const { estimator, columns, graph } = part;
   restrict(columns, "finite");
   const x = matrixOf(graph, columns);
   const coefficients = estimator.doubles("coef_");
   const intercept = estimator.maybeDoubles(["intercept_"]) ?? zero;
-  return timesPlus(graph, x, coefficients, intercept, flat);
+  const product = isSingle(part)
+    ? singleProduct(graph, x, coefficients)
+    : graph.matmul(x, weightsOf(graph, coefficients));
+  const added = graph.add(product, graph.doubles(intercept.values, [intercept.values.length]));
+  const sum = isSingle(part) ? rounded(graph, added) : added;
+  const [rows = 1] = coefficients.shape;
+  if (coefficients.shape.length === 1 || (flat && rows === 1)) {
+    return { value: graph.reshape(sum, [-1]), width: undefined };
+  }
+  return { value: sum, width: rows };
+}
+
+/** What was fitted to numbers in single precision computes in it where it is given such. */
+function isSingle({ estimator, columns }: Part): boolean {
+  return areSingle(columns) && estimator.isSingle("coef_");
 }
 
 const zero: Doubles = { shape: [], values: Float64Array.of(0) };
 
-function timesPlus(
-  graph: Part["graph"],
-  x: Value,
-  { shape, values }: Doubles,
-  intercept: Doubles,
-  flat: boolean,
-): Numbers {
+function weightsOf(graph: Part["graph"], { shape, values }: Doubles): Value {
   const [rows = 1, width = rows] = shape.length === 1 ? [1, shape[0]] : shape;
-  const product = graph.matmul(x, graph.doubles(transposed(values, rows, width), [width, rows]));
-  const sum = graph.add(product, graph.doubles(intercept.values, [intercept.values.length]));
-  if (shape.length === 1 || (flat && rows === 1)) {
-    return { value: graph.reshape(sum, [-1]), width: undefined };
-  }
-  return { value: sum, width: rows };
+  return graph.doubles(transposed(values, rows, width), [width, rows]);
 }
 
 export function transposed(values: Float64Array, rows: number, columns: number): Float64Array {
@@ -56,14 +61,30 @@ export const lowerLogistic: Lowering = (part) => {
   const { graph, estimator } = part;
   const labels = classesOf(estimator);
   const { value, width } = linear(part, true);
-  const proba = isOneVsRest(estimator, labels)
-    ? oneVsRest(graph, value, width)
-    : graph.softmax(width === undefined ? bothSides(part, value) : value);
+  const shares = isOneVsRest(estimator, labels);
+  const both = width === undefined && !shares ? bothSides(part, value) : value;
+  const proba = isSingle(part)
+    ? singleShares(part, both, width, shares)
+    : shares
+      ? oneVsRest(graph, value, width)
+      : graph.softmax(both);
   return {
     ...byDecision(graph, labels, value, width),
     proba: { value: proba, width: labels.values.length },
   };
 };
+
+/** Probabilities in single precision, of each class against the rest or of all together. */
+function singleShares(
+  { graph, estimator }: Part,
+  decision: Value,
+  width: number | undefined,
+  shares: boolean,
+): Value {
+  if (!shares) return singleSoftmax(graph, decision);
+  if (width !== undefined) throw estimator.unknown("multi_class");
+  return pairOf(graph, singleSigmoid(graph, decision));
+}
 
 /** The rule by which LogisticRegression.predict_proba chooses. */
 function isOneVsRest(estimator: Attributes, { values }: Labels): boolean {

@@ -16,13 +16,12 @@ interface Neighbors {
   readonly count: number;
 }
 
-/** Distances [N, M], added up feature by feature as a tree of neighbours does it. */
+/** Distances [N, M]. */
 function distances(part: Part): Value {
   const { estimator, graph, columns } = part;
   restrict(columns, "finite");
   const x = matrixOf(graph, columns);
-  const { shape, values } = estimator.doubles("_fit_X", 2);
-  const [rows = 0, width = 0] = shape;
+  const [rows = 0, width = 0] = estimator.doubles("_fit_X", 2).shape;
   if (rows * width > neighborElementsMax) {
     throw new FormatError(
       `${estimator.name} with ${rows} rows of ${width} values is too large to be served`,
@@ -30,6 +29,27 @@ function distances(part: Part): Value {
   }
   const metric = estimator.text("effective_metric_", estimator.text("metric", "minkowski"));
   const power = powerOf(part, metric);
+  if (power === 2 && estimator.text("_fit_method") === "brute") return fromProducts(part, x);
+  return byFeatures(part, x, power);
+}
+
+/** √(x² − 2xy + y²), by which the library compares with all rows: its own roundings included. */
+function fromProducts({ estimator, graph }: Part, x: Value): Value {
+  const { shape, values } = estimator.doubles("_fit_X", 2);
+  const [rows = 0, width = 0] = shape;
+  const turned = transposed(values, rows, width).map((value) => -2 * value);
+  const products = graph.matmul(x, graph.doubles(turned, [width, rows]));
+  const squares = Float64Array.from({ length: rows }, (_, row) =>
+    values.subarray(row * width, (row + 1) * width).reduce((sum, one) => sum + one * one, 0),
+  );
+  const sum = graph.add(graph.add(graph.rowSquares(x), products), graph.doubles(squares));
+  return graph.node("Sqrt", [graph.node("Max", [sum, graph.double(0)])]);
+}
+
+/** Added up feature by feature, as a tree of neighbours does it. */
+function byFeatures({ estimator, graph }: Part, x: Value, power: number): Value {
+  const { shape, values } = estimator.doubles("_fit_X", 2);
+  const [rows = 0, width = 0] = shape;
   const byFeature = transposed(values, rows, width);
   let sum: Value | undefined;
   for (let at = 0; at < width; at += 1) {

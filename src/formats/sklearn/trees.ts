@@ -8,6 +8,7 @@ import { byProba } from "./classify.ts";
 import { matrixOf, restrict } from "./columns.ts";
 import type { Fitted, Lowering, Part } from "./fitted.ts";
 import { classesOf, labelled, labelsOf } from "./labels.ts";
+import { rounded } from "./single.ts";
 
 /** Decision trees, and forests of them. */
 
@@ -102,10 +103,6 @@ function reader(view: DataView, { dtype, name }: PyField): (at: number) => numbe
 }
 
 /** What scikit-learn's trees compare: every number rounded to float32. */
-export function rounded(graph: GraphBuilder, x: Value): Value {
-  return graph.cast(graph.cast(x, "FP32"), "FP64");
-}
-
 export function treeInput({ graph, estimator, columns }: Part): Value {
   restrict(columns, takesMissing(estimator) ? "missing" : "finite");
   return rounded(graph, matrixOf(graph, columns));

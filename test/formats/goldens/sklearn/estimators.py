@@ -222,8 +222,18 @@ classifier("GradientBoostingExponential", "sklearn.ensemble.GradientBoostingClas
 @case
 def GradientBoostingInit(random):
     rows, target, ask = classification(random)
-    init = random_choice(random, ["zero", build("sklearn.linear_model.LogisticRegression", max_iter=300)])
+    inits = ["zero", build("sklearn.linear_model.LogisticRegression", max_iter=300), build("sklearn.linear_model.LogisticRegression", max_iter=300), build("sklearn.tree.DecisionTreeClassifier", max_depth=3), build("sklearn.svm.SVC", probability=True)]
+    init = random_choice(random, inits)
     return build("sklearn.ensemble.GradientBoostingClassifier", n_estimators=4, init=init, random_state=1).fit(rows, target), ask, CLASSIFIER
+
+
+@case
+def GradientBoostingInitRegressor(random):
+    rows, target, ask = regression(random)
+    inits = ["sklearn.linear_model.LinearRegression", "sklearn.linear_model.Ridge", "sklearn.linear_model.Lasso", "sklearn.tree.DecisionTreeRegressor", "sklearn.ensemble.RandomForestRegressor", "sklearn.svm.SVR"]
+    init = random_choice(random, inits)
+    init = build(init, **({"n_estimators": 3} if "Forest" in init else {}))
+    return build("sklearn.ensemble.GradientBoostingRegressor", n_estimators=4, init=init, random_state=1).fit(rows, target), ask, REGRESSOR
 
 
 regressor("GradientBoostingRegressor", "sklearn.ensemble.GradientBoostingRegressor", lambda r: pick(r, n_estimators=[3, 10], learning_rate=[0.1, 0.5], max_depth=[1, 3], loss=["ls", "squared_error", "huber", "quantile", "absolute_error", "lad"]))

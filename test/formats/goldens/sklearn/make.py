@@ -66,6 +66,52 @@ def dense(values):
     return values.toarray() if hasattr(values, "toarray") else values
 
 
+def arrangements(rows):
+    """The rows one by one and in other places of a batch, each with the way back to their order."""
+    table = rows if hasattr(rows, "iloc") else np.asarray(rows)
+    take = table.iloc if hasattr(table, "iloc") else table
+    count = len(table)
+    yield [take[at : at + 1] for at in range(count)], np.arange(count)
+    for turn in (1, 2, count // 2):
+        order = (np.arange(count) + turn) % count
+        yield [take[order]], np.argsort(order)
+
+
+def spread(ask, rows, answer):
+    """The least and the largest that the library says of each row wherever it stands: its sums are
+    in another order there. Nothing where it always says the same, or where rows depend on others."""
+    if answer.dtype.kind != "f" or answer.shape[:1] != (len(rows),):
+        return {}
+    answers = [answer]
+    for parts, back in arrangements(rows):
+        try:
+            others = [np.asarray(dense(ask(part))) for part in parts]
+        except Exception:  # Some want more than one row.
+            continue
+        answers.append(np.concatenate(others)[back])
+    low, high = np.min(answers, axis=0), np.max(answers, axis=0)
+    if np.array_equal(low, high):
+        return {}
+    return {"low": hexed(low.reshape(-1)), "high": hexed(high.reshape(-1))}
+
+
+def terms(estimator, rows):
+    """For each row how much a support vector machine adds up, whatever the signs: what rounding may
+    cost is a share of that, not of what comes out."""
+    if not hasattr(estimator, "support_vectors_") or not hasattr(estimator, "dual_coef_"):
+        return {}
+    gamma = getattr(estimator, "_gamma", 1.0)
+    kernel, vectors = estimator.kernel, np.asarray(dense(estimator.support_vectors_))
+    if kernel == "rbf":
+        values = np.exp(-gamma * ((rows[:, None, :] - vectors[None]) ** 2).sum(axis=2))
+    else:
+        inner = np.abs(rows) @ np.abs(vectors).T
+        values = inner if kernel == "linear" else gamma * inner + abs(estimator.coef0)
+        values = values**estimator.degree if kernel == "poly" else np.minimum(values, 1) if kernel == "sigmoid" else values
+    sizes = values @ np.abs(np.asarray(dense(estimator.dual_coef_))).sum(axis=0)
+    return {"terms": hexed(sizes + np.abs(estimator.intercept_).max())}
+
+
 def main():
     folder = sys.argv[1]
     first, last = (int(part) for part in (sys.argv[2] if len(sys.argv) > 2 else "0-4").split("-"))
@@ -91,7 +137,10 @@ def main():
                 if not hasattr(estimator, method):
                     continue
                 try:
-                    outputs[method] = column(dense(getattr(estimator, method)(rows)))
+                    ask = getattr(estimator, method)
+                    answer = np.asarray(dense(ask(rows)))
+                    about = dict(spread(ask, rows, answer), **terms(estimator, rows))
+                    outputs[method] = dict(column(answer), **about)
                 except NotHere:
                     pass
                 except Exception as error:
