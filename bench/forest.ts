@@ -10,7 +10,7 @@ import { type Server, startServer } from "./load/server.ts";
 
 /**
  * Forests of scikit-learn, fitted on the spot: single rows a second over scikit-learn's own predict
- * on the same core; then a file of about 100 MB: memory after its load and at the peak over the
+ * on the same core, by a call and through the server; then a file of about 100 MB: memory after its load and at the peak over the
  * file's size, and how late the event loop answers meanwhile over idle. Needs PyPI. Linux only.
  * Run as `node bench/forest.ts`.
  */
@@ -68,8 +68,22 @@ function verdict(value: number, goal: number, atLeast: boolean): string {
   return `${value.toFixed(1)} (goal ${atLeast ? "≥" : "≤"} ${goal}${met ? "" : ", missed"})`;
 }
 
+/** The same question to the lowered graph, by a call as the library's predict is one. */
+async function compareCalls({ path, rows, labels, perSecond }: Forest): Promise<void> {
+  const caller = join(import.meta.dirname, "load/forest.ts");
+  const words = ["-c", cpu, process.execPath, caller, path, JSON.stringify(rows)];
+  const { code, stdout, stderr } = await run("taskset", words, { timeoutMs: 60_000, env });
+  if (code !== 0) throw new Error(stderr);
+  const own = JSON.parse(stdout);
+  if (String(own.labels) !== String(labels)) throw new Error(`${own.labels} for ${labels}`);
+  const ratio = verdict(own.perSecond / perSecond, goals.speed, true);
+  const rates = `${own.perSecond.toFixed(0)}/s over ${perSecond.toFixed(0)}/s`;
+  console.log(`100 trees, rows one by one, without a server: ratio ${ratio}, ${rates}`);
+}
+
 async function compareSpeed(): Promise<void> {
   const small = await fitted(100, 1_000);
+  await compareCalls(small);
   const server = await serve(`forest=${small.path}`);
   for (const count of [1, 8, 64]) {
     const clients = await open(server, small, count);
