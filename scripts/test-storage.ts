@@ -8,7 +8,7 @@ import { setup as build } from "../test/support/build.ts";
 
 /**
  * Pulls from stores that are somebody else's work: Azurite, installed outside the checkout, where it
- * stays for the next time; moto, fake-gcs-server and nginx. Each is skipped in a line where it cannot
+ * stays for the next time; moto, S3Mock, fake-gcs-server and nginx. Each is skipped in a line where it cannot
  * be installed.
  */
 

@@ -58,6 +58,26 @@ export async function installGo(
   return { program, version: `${name} ${/\bmod\s+\S+\s+(\S+)/.exec(stdout)?.[1] ?? "unknown"}` };
 }
 
+/** A program of Maven's in one file, run by the Java on this machine. Rejects with the reason. */
+export async function installJar(
+  name: string,
+  group: string,
+  release: string,
+  classifier: string,
+): Promise<Installed> {
+  const folder = join(cache, name);
+  const { stderr: java } = await succeed("java", ["-version"]);
+  const artifact = `${group}:${name}:${release}:jar:${classifier}`;
+  await once(folder, [java.trim(), artifact], async () => {
+    const to = `-DoutputDirectory=${folder}`;
+    const options = ["-q", "-B", `-Dartifact=${artifact}`];
+    await succeed("mvn", ["dependency:get", ...options, "-Dtransitive=false"]);
+    await succeed("mvn", ["dependency:copy", ...options, to]);
+  });
+  const program = join(folder, `${name}-${release}-${classifier}.jar`);
+  return { program, version: `${name} ${release}` };
+}
+
 const grpcurlModule = "github.com/fullstorydev/grpcurl";
 const healthProbeModule = "github.com/grpc-ecosystem/grpc-health-probe";
 

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { installGo, installPython } from "../clients/install.ts";
+import { installGo, installJar, installPython } from "../clients/install.ts";
 import { type Report, reasonOf } from "../clients/report.ts";
 import { http1, inferBody, irisInput } from "../support/http.ts";
 import { temporaryFolder } from "../support/models.ts";
@@ -20,7 +20,7 @@ const keys = { AWS_ACCESS_KEY_ID: "testing", AWS_SECRET_ACCESS_KEY: "testing" };
 const region = "us-east-1";
 
 export async function checkElsewhere(report: Report): Promise<void> {
-  for (const [name, check] of Object.entries({ moto, "fake-gcs-server": gcs, nginx })) {
+  for (const [name, check] of Object.entries({ moto, s3mock, "fake-gcs-server": gcs, nginx })) {
     const children: ChildProcess[] = [];
     try {
       await check(report, (program, args) => {
@@ -66,26 +66,7 @@ async function moto(report: Report, start: Start): Promise<void> {
   start(join(program, "../moto_server"), ["-p", String(port)]);
   await opened(port);
   const endpoint = `http://127.0.0.1:${port}`;
-  const client = new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    credentials: { accessKeyId: "testing", secretAccessKey: "testing" },
-  });
-  await client.send(new CreateBucketCommand({ Bucket: "models" }));
-  for (const key of ["iris/1/model.onnx", "iris-other/model.onnx", "deep/a b/ü/model.onnx"]) {
-    await client.send(new PutObjectCommand({ Bucket: "models", Key: key, Body: iris }));
-  }
-  const env = { ...keys, AWS_ENDPOINT_URL: endpoint, AWS_DEFAULT_REGION: region };
-  await report.check("moto: a folder with a version", async () => {
-    await serves("s3://models/iris", env);
-  });
-  await report.check("moto: Triton's form with its endpoint", async () => {
-    await serves(`s3://http://127.0.0.1:${port}/models/iris`, keys);
-  });
-  await report.check("moto: a key with spaces and more", async () => {
-    await serves("s3://models/deep/a b/ü", env);
-  });
+  await checkS3(report, "moto", endpoint);
   await report.check("moto: web identity by STS", async () => {
     const token = join(temporaryFolder(), "token");
     writeFileSync(token, "a.token");
@@ -98,10 +79,44 @@ async function moto(report: Report, start: Start): Promise<void> {
       AWS_SECRET_ACCESS_KEY: "",
     });
   });
-  await report.check("moto: what is not there is said, once, with the source", async () => {
+}
+
+/** S3 by Adobe's S3Mock. */
+async function s3mock(report: Report, start: Start): Promise<void> {
+  const { program, version } = await installJar("s3mock", "com.adobe.testing", "4.11.0", "exec");
+  report.note(`using ${version}`);
+  const port = 18_413;
+  const ports = [`--com.adobe.testing.s3mock.http-port=${port}`, "--server.port=18414"];
+  start("java", ["-jar", program, "--server.address=127.0.0.1", ...ports]);
+  await opened(port, 60_000);
+  await checkS3(report, "s3mock", `http://127.0.0.1:${port}`);
+}
+
+async function checkS3(report: Report, name: string, endpoint: string): Promise<void> {
+  const client = new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    credentials: { accessKeyId: "testing", secretAccessKey: "testing" },
+  });
+  await client.send(new CreateBucketCommand({ Bucket: "models" }));
+  for (const key of ["iris/1/model.onnx", "iris-other/model.onnx", "deep/a b/ü/model.onnx"]) {
+    await client.send(new PutObjectCommand({ Bucket: "models", Key: key, Body: iris }));
+  }
+  const env = { ...keys, AWS_ENDPOINT_URL: endpoint, AWS_DEFAULT_REGION: region };
+  await report.check(`${name}: a folder with a version`, async () => {
+    await serves("s3://models/iris", env);
+  });
+  await report.check(`${name}: Triton's form with its endpoint`, async () => {
+    await serves(`s3://${endpoint}/models/iris`, keys);
+  });
+  await report.check(`${name}: a key with spaces and more`, async () => {
+    await serves("s3://models/deep/a b/ü", env);
+  });
+  await report.check(`${name}: what is not there is said, once, with the source`, async () => {
     match(await refused("s3://models/nothing", env), /source 's3:\/\/models\/nothing'/);
   });
-  await report.check("moto: thaw fetch lays out what KServe's initializer does", async () => {
+  await report.check(`${name}: thaw fetch lays out what KServe's initializer does`, async () => {
     const to = temporaryFolder();
     const main = join(import.meta.dirname, "../../dist/thaw.js");
     execFileSync(process.execPath, [main, "fetch", "s3://models/iris", to], {
@@ -206,8 +221,8 @@ http {
 `;
 }
 
-async function opened(port: number): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
+async function opened(port: number, withinMs = 15_000): Promise<void> {
+  for (const start = Date.now(); Date.now() - start < withinMs; ) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, "127.0.0.1");
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
