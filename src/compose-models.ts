@@ -15,11 +15,12 @@ import type { Log, RepositoryControl } from "./domain/ports.ts";
 import { shownUri } from "./domain/redact.ts";
 import { mayPass, type Storage, StorageError } from "./domain/storage.ts";
 import { Catalog } from "./models/catalog.ts";
-import { Control } from "./models/control.ts";
+import { Control, type StageFiles } from "./models/control.ts";
 import { Refresher } from "./models/refresher.ts";
 import { LoadError, type Repository } from "./models/repository.ts";
 import { type ListSource, parseSource, type ReadText } from "./models/sources.ts";
 import { localPath } from "./storage/file.ts";
+import type { Staging } from "./storage/stage.ts";
 import { limitBytes } from "./telemetry/memory.ts";
 import { progressLog } from "./telemetry/progress.ts";
 
@@ -31,8 +32,8 @@ export interface Supply {
   readonly planned: Promise<void>;
   /** Files are looked at from now on, where that is wanted. */
   follow(): void;
-  /** Nothing is waited for any more. */
-  end(): void;
+  /** Nothing is waited for any more, and what requests brought goes. */
+  end(): Promise<void>;
   /** `undefined` where it is switched off. */
   readonly control: RepositoryControl | undefined;
 }
@@ -51,8 +52,11 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
   const catalog = new Catalog({ list: listWith(storage, log), log });
   let refresher: Refresher | undefined;
   let watched: readonly string[] = [];
-  const stage = async (...parts: Parameters<typeof import("./storage/stage.ts")["stageFiles"]>) =>
-    (await import("./storage/stage.ts")).stageFiles(...parts);
+  let staging: Promise<Staging> | undefined;
+  const stage: StageFiles = async (model, files) => {
+    staging ??= import("./storage/stage.ts").then((it) => new it.Staging(settings.cacheFolder));
+    return (await staging).stage(model, files);
+  };
   const control =
     repositoryApi === "off"
       ? undefined
@@ -67,7 +71,10 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
   return {
     control,
     planned: planned.promise,
-    end: () => ended.abort(),
+    end: async () => {
+      ended.abort();
+      await (await staging)?.close();
+    },
     start: async (sources) => {
       // A repository may be all that there is, and be empty.
       const none = sources.length === 0 && uri !== undefined;

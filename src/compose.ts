@@ -115,9 +115,9 @@ export function composeServer(config: ServeConfig, log: Log, firstPool?: Pool): 
     admission,
     executor,
     storage: {
-      close: () => {
-        supply.end();
-        return storage.close();
+      close: async () => {
+        await supply.end();
+        await storage.close();
       },
     },
     edges: undefined,

@@ -175,6 +175,9 @@ export const pullConnectionsMax = 8;
 export const pullPartBytes = 16 * MiB;
 export const pullConnectMsMax = 5_000;
 export const pullIdleMsMax = 15_000;
+/** All of a pull's connections together, for so long: less is as if nothing came. */
+export const pullBytesPerMsSlow = (64 * KiB) / 1_000;
+export const pullSlowMsMax = 30_000;
 export const pullMsBase = 60_000;
 export const pullBytesPerMsMin = MiB / 1_000;
 export const pullAttemptsMax = 5;

@@ -21,7 +21,13 @@ export interface ControlPorts {
 export type StageFiles = (
   model: ModelName,
   files: ReadonlyMap<string, Uint8Array>,
-) => Promise<{ readonly root: string }>;
+) => Promise<StagedFiles>;
+
+export interface StagedFiles {
+  readonly root: string;
+  /** Says that they are served now, and those that the model had before are not. */
+  readonly taken: () => Promise<void>;
+}
 
 /** The operator's hand on the repository: Triton's model repository extension. */
 export class Control implements RepositoryControl {
@@ -40,8 +46,9 @@ export class Control implements RepositoryControl {
     const name = checked(text);
     const { repository } = this.#ports;
     const override = overrideOf(request);
+    const staged = await this.#staged(name, request);
     try {
-      const plan = await this.#plan(name, request, override);
+      const plan = await this.#plan(name, staged, override);
       if (plan !== undefined) repository.apply(plan, "loaded");
       else if (!repository.names().includes(name)) throw notFound(name);
       repository.forgive(name);
@@ -49,6 +56,7 @@ export class Control implements RepositoryControl {
         if (version.goal === "off") version.goal = "loaded";
       }
       await repository.whenReady(name);
+      await staged?.taken();
     } catch (error) {
       if (error instanceof ServingError) throw error;
       const reason = error instanceof LoadError ? error.message : "internal error";
@@ -60,19 +68,20 @@ export class Control implements RepositoryControl {
     await this.#ports.repository.unload(checked(text));
   }
 
+  async #staged(name: ModelName, { files }: LoadRequest): Promise<StagedFiles | undefined> {
+    if (files === undefined || files.size === 0) return undefined;
+    const { stage } = this.#ports;
+    if (stage !== undefined) return stage(name, files);
+    throw invalid("files in a load request are not taken; see --repository-api files");
+  }
+
   async #plan(
     name: ModelName,
-    { files }: LoadRequest,
+    staged: StagedFiles | undefined,
     override: Override | undefined,
   ): Promise<PlannedModel | undefined> {
-    const { catalog, stage, uri } = this.#ports;
-    if (files !== undefined && files.size > 0) {
-      if (stage === undefined) {
-        throw invalid("files in a load request are not taken; see --repository-api files");
-      }
-      const { root } = await stage(name, files);
-      return catalog.model(root, name, override);
-    }
+    const { catalog, uri } = this.#ports;
+    if (staged !== undefined) return catalog.model(staged.root, name, override);
     const known = this.#ports.repository.names().includes(name);
     if (uri === undefined) {
       if (override === undefined) return undefined;

@@ -40,6 +40,15 @@ interface Manifest {
 const manifestName = "manifest.json";
 const filesName = "files";
 
+function rootOf(folder: string): string {
+  return join(folder, "v1");
+}
+
+/** Where the processes that share a cache have folders of their own. */
+export function ownersFolder(folder: string): string {
+  return join(rootOf(folder), "owners");
+}
+
 /** A key of the parts that decide an entry's content. */
 export function cacheKey(...parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
@@ -54,10 +63,10 @@ export class Cache {
   #made: Promise<void> | undefined;
 
   constructor({ folder, bytesMax }: CacheOptions) {
-    const root = join(folder, "v1");
+    const root = rootOf(folder);
     this.#entries = join(root, "entries");
     this.#notes = join(root, "notes");
-    this.#owner = new Owner(join(root, "owners"));
+    this.#owner = new Owner(ownersFolder(folder));
     this.#bytesMax = bytesMax;
   }
 

@@ -12,4 +12,6 @@ export interface StorageOptions {
   readonly pace?: Pace;
   /** How long a store may send nothing. */
   readonly idleMsMax?: number;
+  /** How long a pull may get on too slowly. */
+  readonly slowMsMax?: number;
 }

@@ -6,6 +6,7 @@ import { StorageError } from "../domain/storage.ts";
 import { type Checksum, checksumOf } from "./checksum.ts";
 import type { ByteRange, Opened, Remote, RemoteFile } from "./remote.ts";
 import { type Retries, storageErrorOf } from "./retry.ts";
+import type { Speed } from "./speed.ts";
 
 /** From a store to a file on disk: parts, retries and every check, the same for all schemes. */
 
@@ -13,6 +14,7 @@ export interface PullContext {
   readonly remote: Remote;
   readonly retries: Retries;
   readonly gate: Gate;
+  readonly speed: Speed;
   readonly signal: AbortSignal;
   /** Bytes that came; negative when they have to come again. */
   readonly onBytes: (bytes: number) => void;
@@ -214,7 +216,7 @@ function short(bytes: number, expected: number): StorageError {
 
 /** Writes a body at its place; resolves with the bytes written. */
 async function write(
-  { signal, onBytes }: PullContext,
+  { signal, speed, onBytes }: PullContext,
   body: Readable,
   output: FileHandle,
   { start, end }: ByteRange,
@@ -222,6 +224,7 @@ async function write(
   let at = start;
   const stop = () => body.destroy();
   signal.addEventListener("abort", stop, { once: true });
+  const unwatch = speed.watch(body);
   try {
     for await (const chunk of body) {
       const bytes: Buffer = chunk;
@@ -230,6 +233,7 @@ async function write(
       }
       await output.write(bytes, 0, bytes.length, at);
       at += bytes.length;
+      speed.add(bytes.length);
       onBytes(bytes.length);
     }
     return at - start;
@@ -237,6 +241,7 @@ async function write(
     onBytes(start - at);
     throw storageErrorOf(thrown);
   } finally {
+    unwatch();
     signal.removeEventListener("abort", stop);
     body.destroy();
   }

@@ -4,6 +4,7 @@ import {
   pullBytesPerMsMin,
   pullMsBase,
   pullRestartsMax,
+  pullSlowMsMax,
   sourceBytesMax,
   sourceFilesMax,
 } from "../domain/limits.ts";
@@ -23,6 +24,7 @@ import { Gate, type PullContext, pullFile } from "./pull.ts";
 import type { Remote, RemoteFile, RemoteListing } from "./remote.ts";
 import { openRemote } from "./remotes.ts";
 import { Retries, realPace, storageErrorOf } from "./retry.ts";
+import { Speed } from "./speed.ts";
 import type { ModelUri } from "./uri.ts";
 
 /** Sources that are pulled: listed, chosen files into the cache, and served from there. */
@@ -266,6 +268,7 @@ export class PulledSources {
       remote,
       retries: new Retries(this.#options.pace ?? realPace),
       gate: this.#gate,
+      speed: new Speed(this.#options.slowMsMax ?? pullSlowMsMax),
       signal: either,
       onBytes: (more) => {
         meter.add(more);

@@ -15,6 +15,8 @@ export type Fault =
   | { readonly kind: "stall" }
   | { readonly kind: "delay"; readonly ms: number }
   | { readonly kind: "truncate"; readonly bytes: number }
+  | { readonly kind: "stall-in-body"; readonly bytes: number }
+  | { readonly kind: "trickle"; readonly everyMs: number }
   | { readonly kind: "flip" }
   | { readonly kind: "no-length" }
   | { readonly kind: "long" }
@@ -296,6 +298,12 @@ function finish({ request, response, body, headers, fault, status }: Finishing):
       response.writeHead(status, headers);
       response.write(body.subarray(0, fault.bytes));
       return setImmediate(() => request.socket.destroy());
+    case "stall-in-body":
+      response.writeHead(status, headers);
+      return response.write(body.subarray(0, fault.bytes));
+    case "trickle":
+      response.writeHead(status, headers);
+      return trickle(response, body, fault.everyMs);
     case "flip":
       body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
       break;
@@ -321,4 +329,13 @@ function finish({ request, response, body, headers, fault, status }: Finishing):
   }
   response.writeHead(status, headers);
   return response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** A byte at a time. */
+async function trickle(response: ServerResponse, body: Buffer, everyMs: number): Promise<void> {
+  for (let at = 0; at < body.length && !response.destroyed; at += 1) {
+    response.write(body.subarray(at, at + 1));
+    await wait(everyMs);
+  }
+  response.end();
 }

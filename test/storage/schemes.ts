@@ -45,6 +45,7 @@ export async function openBench(
     log,
     pace: { random: () => 0, sleep: async () => undefined },
     idleMsMax: 400,
+    slowMsMax: 400,
   };
   const open: Sources[] = [];
   const again: Bench["again"] = (more = {}) => {
