@@ -49,7 +49,9 @@ export function composeSupply({ repository, storage, settings, log }: SupplyPort
   const { repository: uri, load, preload, repositoryApi } = settings;
   // Every model of a repository has a name of its own.
   const modelName = uri === undefined ? settings.modelName : undefined;
-  const catalog = new Catalog({ list: listWith(storage, log), log });
+  const companions = async (path: string) =>
+    (await import("./formats/companions.ts")).companionsOf(path);
+  const catalog = new Catalog({ list: listWith(storage, log), companions, log });
   let refresher: Refresher | undefined;
   let watched: readonly string[] = [];
   let staging: Promise<Staging> | undefined;

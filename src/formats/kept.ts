@@ -29,6 +29,16 @@ export interface KeptConversion {
 /** Beside a model file: what `thaw bake` has made of it. */
 export const bakedFolder = ".thaw";
 
+/** What was baked of a content, named from the model's folder. */
+export function bakedNames(digest: string): readonly string[] {
+  const key = keyOf(digest);
+  return [`${bakedFolder}/converted/${key}.onnx`, `${bakedFolder}/converted/${key}.json`];
+}
+
+function keyOf(digest: string): string {
+  return `${digest}-${converterVersion}`;
+}
+
 /**
  * Converts a model file, once for each content: graph and signature are kept in `folder`, so that
  * other workers and the next start find them. What was baked beside the file counts as well, as
@@ -39,7 +49,7 @@ export async function converted(
   family: Exclude<Family, "onnx">,
   folder: string,
 ): Promise<KeptConversion> {
-  const key = `${digestOf(path)}-${converterVersion}`;
+  const key = keyOf(digestOf(path));
   for (const place of [join(dirname(path), bakedFolder), folder]) {
     const known = readKept(join(place, "converted"), key);
     if (known !== undefined) return known;

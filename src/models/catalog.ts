@@ -1,9 +1,10 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { repositoryModelsMax } from "../domain/limits.ts";
 import { modelNameProblem, parseModelName } from "../domain/model.ts";
 import type { Log } from "../domain/ports.ts";
 import { shownUri } from "../domain/redact.ts";
 import { type BesideSettings, readSettings } from "./beside/read.ts";
+import { type Companions, whereabouts } from "./bring.ts";
 import {
   below,
   byFolder,
@@ -21,6 +22,7 @@ import { type FoundSource, type ListSource, parseSource, readProblem } from "./s
 
 export interface CatalogPorts {
   readonly list: ListSource;
+  readonly companions: Companions;
   readonly log: Log;
 }
 
@@ -216,7 +218,7 @@ export class Catalog {
       ({ version, path }): PlannedVersion => ({
         name: parseModelName(name),
         version: chosen.length === 1 && version === 1 ? (settings.version ?? 1) : version,
-        ...whereabouts(source, join(folder, path)),
+        ...whereabouts(source, join(folder, path), this.#ports.companions),
         ...weigh(files, path, override?.tag ?? ""),
         settings,
         pinned,
@@ -256,27 +258,6 @@ const noSource: FoundSource = {
 function loneFile(files: readonly SourceFile[]): readonly VersionFile[] {
   return [{ version: 1, path: files[0]?.path ?? "" }];
 }
-
-/** Where a model file is, and how it comes here with what may belong to it: all beside it. */
-function whereabouts(
-  { root, files, fetch }: FoundSource,
-  path: string,
-): Pick<PlannedVersion, "modelPath" | "bring"> {
-  if (fetch === undefined) return { modelPath: join(root, path) };
-  const folder = dirname(path);
-  const wanted = files
-    .map((file) => file.path)
-    .filter((one) => one === path || (dirname(one) === folder && !neverNeeded.test(one)));
-  const bring = async () => {
-    const snapshot = await fetch(wanted);
-    return { modelPath: join(snapshot.folder, path), release: () => snapshot.release() };
-  };
-  return { modelPath: path, bring };
-}
-
-/** What repositories hold beside an ONNX file and no graph refers to. */
-const neverNeeded =
-  /(^|\/)\.|\.(onnx|md|txt|safetensors|h5|msgpack|ot|tflite|gguf|pt|pth|png|jpe?g|py|ya?ml)$/i;
 
 /**
  * Where models stand in a folder of a repository: in the folder itself, or one in each folder below

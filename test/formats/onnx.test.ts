@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { irisModel as trainedIris } from "../../scripts/train-iris.ts";
 import { FormatError } from "../../src/formats/error.ts";
+import { externalFiles } from "../../src/formats/onnx/external.ts";
 import { planGraph } from "../../src/formats/onnx/plan.ts";
 import { tensorOf, writeModel } from "../../src/formats/onnx/writer.ts";
 import { save, temporaryFolder } from "../support/models.ts";
@@ -64,6 +65,58 @@ describe("a signature", () => {
         planGraph(cut);
       } catch (error) {
         expect(error, `cut at ${length}`).toBeInstanceOf(FormatError);
+      }
+    }
+  });
+});
+
+describe("files of weights", () => {
+  const external = (name: string, location: string) => ({
+    name,
+    datatype: "FP32" as const,
+    shape: [1],
+    location,
+    offset: 4,
+    length: 4,
+  });
+  const branch = (name: string, location: string) => ({
+    name,
+    nodes: [{ op: "Identity", inputs: [name], outputs: [`${name}_y`] }],
+    initializers: [external(name, location)],
+    inputs: [],
+    outputs: [{ name: `${name}_y`, datatype: "FP32" as const, shape: [1] }],
+  });
+  const attributes = {
+    then_branch: { graph: branch("a", "sub/a.data") },
+    else_branch: { graph: branch("b", "../b.data") },
+  };
+  const model = writeModel(
+    {
+      name: "g",
+      nodes: [{ op: "If", inputs: ["x"], outputs: ["y"], attributes }],
+      initializers: [
+        external("c", "c.data"),
+        external("d", "c.data"),
+        tensorOf("e", "FP32", [1], new Float32Array([1])),
+      ],
+      inputs: [{ name: "x", datatype: "BOOL", shape: [] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [1] }],
+    },
+    { opsets },
+  );
+
+  it("are found in the graph and in those inside it, each once", () => {
+    const path = save(join(folder, "external.onnx"), model);
+    expect(externalFiles(path)).toEqual(["sub/a.data", "../b.data", "c.data"]);
+  });
+
+  it("of a file that is cut off end with an error of the format", () => {
+    for (let length = 1; length < model.length; length += 1) {
+      const path = save(join(folder, "cut.onnx"), model.subarray(0, length));
+      try {
+        expect(externalFiles(path).length).toBeLessThanOrEqual(3);
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError);
       }
     }
   });

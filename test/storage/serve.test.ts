@@ -1,18 +1,23 @@
 import { mkdtempSync } from "node:fs";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { copyFile, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bake } from "../../src/cli/bake.ts";
 import { pullPartBytes } from "../../src/domain/limits.ts";
+import { http1, inferBody } from "../support/http.ts";
+import { externalModel } from "../support/models.ts";
 import { irisModel, spawnServer, startServer } from "../support/server.ts";
 import { ObjectServer } from "./object-server.ts";
 import { environment, secrets, unfinished } from "./schemes.ts";
 
 /** The whole server, from stores. */
 
+const sklearnModel = join(import.meta.dirname, "../../models/iris-sklearn/model.joblib");
+const weightsCount = (2 * pullPartBytes) / 4;
 let store: ObjectServer;
 let iris: Buffer;
 
@@ -23,13 +28,17 @@ beforeAll(async () => {
   tar.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of tar) chunks.push(Buffer.from(chunk as Uint8Array));
-  const weights = Buffer.alloc(2 * pullPartBytes, "weights ");
+  const weights = Buffer.from(Float32Array.from({ length: weightsCount }, (_, at) => at).buffer);
   const files = {
     "iris/1/model.onnx": iris,
     "iris/README.md": Buffer.from("not needed"),
     "iris.tar.gz": gzipSync(Buffer.concat(chunks)),
-    "large/1/model.onnx": iris,
-    "large/1/weights.bin": weights,
+    "large/1/model.onnx": Buffer.from(externalModel("weights/a b.bin", weightsCount)),
+    "large/1/weights/a b.bin": weights,
+    "large/1/weights/other.bin": Buffer.from("of another graph"),
+    "large/1/checkpoint.bin": Buffer.from("not needed"),
+    "baked/model.joblib": await readFile(sklearnModel),
+    "baked/notes.csv": Buffer.from("not needed"),
   };
   store = await new ObjectServer({ bucket: files, "org/repo": files }).listen();
 });
@@ -100,6 +109,40 @@ describe("thaw serve", () => {
     expect(await readdir(join(cache, "v1", "entries"))).toEqual([]);
   });
 
+  it("pulls what a graph names, and nothing else that is beside it", async () => {
+    const before = store.seen.length;
+    const args = ["iris=s3://bucket/large", "--cache-dir", cacheFolder()];
+    const server = await startServer({ args, env: environment(store.origin) });
+    expect(await isReady(server.port)).toBe(true);
+    expect(await server.stop()).toBe(0);
+    const asked = store.seen.slice(before).filter(({ content }) => content);
+    const paths = new Set(asked.map(({ url }) => decodeURIComponent(url.replace(/\?.*/, ""))));
+    expect([...paths].sort()).toEqual([
+      "/bucket/large/1/model.onnx",
+      "/bucket/large/1/weights/a b.bin",
+    ]);
+  });
+
+  it("pulls what was baked of a model, and converts nothing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "thaw-bake-"));
+    await copyFile(sklearnModel, join(folder, "model.joblib"));
+    await bake([folder]);
+    const bucket = store.objects["bucket"] ?? {};
+    for (const name of await readdir(join(folder, ".thaw/converted"))) {
+      const baked = await readFile(join(folder, ".thaw/converted", name));
+      bucket[`baked/.thaw/converted/${name}`] = baked;
+    }
+    const cache = cacheFolder();
+    const args = ["iris=s3://bucket/baked", "--cache-dir", cache];
+    const server = await startServer({ args, env: environment(store.origin) });
+    const body = '{"instances":[[6.8,2.8,4.8,1.4]]}';
+    const reply = await http1(server.port, { path: "/v1/models/iris:predict", body });
+    expect(reply.json()).toEqual({ predictions: [1] });
+    expect(await server.stop()).toBe(0);
+    expect(await readdir(cache)).toEqual(["v1"]);
+    expect(store.seen.some(({ url }) => url.includes("notes.csv"))).toBe(false);
+  });
+
   it("waits for a store that is not there yet, and ends when it is told to", async () => {
     // Nobody listens on the port of discard.
     const started = spawnServer({ args: ["m=http://127.0.0.1:9/model.onnx", "--linger", "0"] });
@@ -139,9 +182,14 @@ describe("thaw serve", () => {
       const held = await readdir(join(cache, "v1", "owners", owner));
       const [scratch = ""] = held.filter((name) => name.startsWith("scratch-"));
       const snapshot = join(cache, "v1", "owners", owner, scratch, "1");
-      expect((await readFile(join(snapshot, "model.onnx"))).equals(iris)).toBe(true);
-      const weights = store.objects["bucket"]?.["large/1/weights.bin"];
-      expect((await readFile(join(snapshot, "weights.bin"))).equals(weights ?? iris)).toBe(true);
+      const weights = store.objects["bucket"]?.["large/1/weights/a b.bin"];
+      const found = await readFile(join(snapshot, "weights/a b.bin"));
+      expect(found.equals(weights ?? iris)).toBe(true);
+      const asked = [0, weightsCount - 1];
+      const input = { name: "x", datatype: "INT64", shape: [2], data: asked };
+      const body = inferBody([input]);
+      const reply = await http1(server.port, { path: "/v2/models/iris/infer", body });
+      expect(reply.json().outputs[0].data).toEqual(asked);
       expect(await server.stop()).toBe(0);
       // Every second round begins with nothing in the cache.
       if (round % 2 === 1) continue;

@@ -65,6 +65,20 @@ export function tableModel(): Uint8Array {
   );
 }
 
+/** x INT64 → y = a table of `count` FP32 at x, the table being in a file of its own. */
+export function externalModel(location: string, count: number): Uint8Array {
+  return writeModel(
+    {
+      name: "external",
+      nodes: [{ op: "Gather", inputs: ["table", "x"], outputs: ["y"] }],
+      initializers: [{ name: "table", datatype: "FP32", shape: [count], location }],
+      inputs: [{ name: "x", datatype: "INT64", shape: [-1] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1] }],
+    },
+    { opsets },
+  );
+}
+
 /** x FP32 [-1] → y = x + offset; tells versions apart. */
 export function offsetModel(offset: number): Uint8Array {
   return writeModel(

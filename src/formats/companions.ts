@@ -1,0 +1,22 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { FormatError } from "./error.ts";
+import { familyOf } from "./family.ts";
+import { bakedNames } from "./kept.ts";
+import { externalFiles } from "./onnx/external.ts";
+
+/**
+ * The files that a model file needs beside it, named from its folder, whether they are there or
+ * not. None where the file cannot be understood: who loads it says why.
+ */
+export async function companionsOf(path: string): Promise<readonly string[]> {
+  try {
+    if (familyOf(path) === "onnx") return externalFiles(path);
+  } catch (error) {
+    if (error instanceof FormatError) return [];
+    throw error;
+  }
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return bakedNames(hash.digest("hex"));
+}
