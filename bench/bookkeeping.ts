@@ -41,7 +41,6 @@ const executor: Executor = {
   load: () => Promise.resolve({ kind: "refused", reason: "a fake loads nothing" }),
   filled: () => Promise.resolve(),
   unload: () => Promise.resolve(),
-  recycle: () => Promise.resolve(),
   judge: () => Promise.resolve({ kind: "pending" }),
   freeSlots: () => 1,
   run: ({ inputs }): Promise<RunOutcome> =>

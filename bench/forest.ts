@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { installPython } from "../test/clients/install.ts";
 import { run } from "../test/clients/program.ts";
+import { imageEnvironment } from "../test/support/image.ts";
 import { copyBundle, temporaryFolder } from "./load/bundle.ts";
 import { Generator } from "./load/generate.ts";
 import { watchLiveness } from "./load/liveness.ts";
@@ -17,12 +18,7 @@ import { type Server, startServer } from "./load/server.ts";
 
 const cpu = "0";
 const mebi = 2 ** 20;
-// As the image has it (Dockerfile).
-const env = {
-  NODE_OPTIONS: "--max-semi-space-size=4",
-  MALLOC_MMAP_THRESHOLD_: "1048576",
-  MALLOC_TRIM_THRESHOLD_: "1048576",
-};
+const env = imageEnvironment();
 const goals = { speed: 50, resident: 4, peak: 6, delayMs: 20 };
 const generator = new Generator("1");
 const program = copyBundle();

@@ -2,14 +2,15 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { http1, inferBody } from "../test/support/http.ts";
-import { offsetModel, save, slowModel } from "../test/support/models.ts";
+import { imageEnvironment } from "../test/support/image.ts";
+import { offsetModel, save, slowModel, tablesModel } from "../test/support/models.ts";
 import { copyBundle } from "./load/bundle.ts";
 import { startServer } from "./load/server.ts";
 
 /**
  * 1,000 models in a repository with a budget for about 100, asked by Zipf's law: how long the start,
- * a request and the index take, and whether memory stays flat. Then one large model in and out, ten
- * times: whether its memory comes back. Run as `node bench/repository.ts [requests]`. Linux only.
+ * a request and the index take, and whether memory stays flat. Then large models in and out, ten times
+ * each: whether their memory comes back. Run as `node bench/repository.ts [requests]`. Linux only.
  */
 
 const requests = Number(process.argv[2] ?? 20_000);
@@ -18,11 +19,13 @@ const clients = 16;
 const mebi = 2 ** 20;
 const folder = mkdtempSync(join(tmpdir(), "thaw-bench-"));
 for (let n = 0; n < models; n += 1) save(join(folder, `m${n}/1/model.onnx`), offsetModel(n));
-save(join(folder, "large/1/model.onnx"), slowModel(2_048));
+save(join(folder, "one/1/model.onnx"), slowModel(2_048));
+save(join(folder, "many/1/model.onnx"), tablesModel(800, 65_536));
+const large = { one: "one weight of 16 MiB", many: "800 weights of 256 KiB" };
 
 const program = copyBundle();
 const words = ["--repository", folder, "--repository-api", "--workers", "1", "--host", "127.0.0.1"];
-const env = { NODE_OPTIONS: "--max-old-space-size=64 --max-semi-space-size=4" };
+const env = imageEnvironment();
 const began = performance.now();
 const small = await startServer([program, "serve", ...words, "--memory-budget", "26MiB"], { env });
 console.log(`start with ${models} models: ${(performance.now() - began).toFixed(0)} ms`);
@@ -80,17 +83,19 @@ console.log(`index of ${index.length}: ${indexMs.toFixed(1)} ms`);
 await small.stop();
 
 const roomy = await startServer([program, "serve", ...words], { env });
-const inAndOut = async () => {
-  await post(roomy.port, "/v2/repository/models/large/load");
+const inAndOut = async (model: string) => {
+  await post(roomy.port, `/v2/repository/models/${model}/load`);
   const loaded = roomy.residentBytes() / mebi;
-  await post(roomy.port, "/v2/repository/models/large/unload");
+  await post(roomy.port, `/v2/repository/models/${model}/unload`);
   return [loaded, roomy.residentBytes() / mebi] as const;
 };
-const empty = roomy.residentBytes() / mebi;
-console.log(`large model of 16 MiB: without it ${empty.toFixed(0)} MiB`);
-for (let round = 1; round <= 10; round += 1) {
-  const [loaded, left] = await inAndOut();
-  if (round % 3 === 1)
-    console.log(`  round ${round}: ${loaded.toFixed(0)} → ${left.toFixed(0)} MiB`);
+for (const [model, what] of Object.entries(large)) {
+  const empty = roomy.residentBytes() / mebi;
+  console.log(`${what}: without it ${empty.toFixed(0)} MiB`);
+  for (let round = 1; round <= 10; round += 1) {
+    const [loaded, left] = await inAndOut(model);
+    if (round % 3 === 1)
+      console.log(`  round ${round}: ${loaded.toFixed(0)} → ${left.toFixed(0)} MiB`);
+  }
 }
 await roomy.stop();

@@ -141,9 +141,6 @@ export const sessionBytesMin = 256 * KiB;
 /** A measured growth beyond so many times the estimate was not the model's. */
 export const growthFactorMax = 8;
 export const growthBytesSlack = 2 * MiB;
-/** Memory that stays behind after unloads, before fresh workers are worth their loads. */
-export const recycleBytesMin = 64 * MiB;
-export const recycleIntervalMs = 60_000;
 /** The default budget: a share of the container's limit, less what the server itself needs. */
 export const budgetShare = 0.8;
 export const budgetReservedBytes = 128 * MiB;

@@ -91,8 +91,6 @@ export interface Executor {
   filled(generation: number): Promise<void>;
   /** Takes a generation out of every slot. No run of it may be under way. */
   unload(generation: number): Promise<void>;
-  /** Puts fresh workers in place of all, one after the other, so that their memory comes back. */
-  recycle(): Promise<void>;
   /** Finds out whether the rows of a generation are independent. Never rejects. */
   judge(generation: number): Promise<Verdict>;
   /** How many idle slots hold the generation. */

@@ -4,8 +4,6 @@ import {
   growthFactorMax,
   loadBackoffMsMax,
   modelBytesFactor,
-  recycleBytesMin,
-  recycleIntervalMs,
   roomWaitMsMax,
   sessionBytesMin,
 } from "../domain/limits.ts";
@@ -19,7 +17,7 @@ import { fitSignature, type TabularHabits } from "./signature.ts";
 
 export interface LoaderPorts {
   readonly clock: Clock;
-  readonly executor: Pick<Executor, "load" | "unload" | "filled" | "recycle">;
+  readonly executor: Pick<Executor, "load" | "unload" | "filled">;
   readonly log: Log;
   readonly habits?: TabularHabits;
   /** What all loaded models may weigh together; `undefined` for no bound. */
@@ -76,15 +74,13 @@ export class Loader {
   #loading = false;
   #generations = 0;
   #unloads = 0;
-  #unloadsSeen = 0;
   #aheadMs = 0;
-  /** What the process takes besides its models, as far as it is known; 0 before the first load. */
-  #baseBytes = 0;
+  /** Whether a model was ever loaded. */
+  #begun = false;
   /** Set while a load waits for some model to become idle. */
   #whenIdle: (() => void) | undefined;
   /** What is loaded weighs more than it may; what becomes idle goes. */
   #over = false;
-  #recycledMs = Number.NEGATIVE_INFINITY;
   /** Makes an idle model leave; set by the repository, which owns the states. */
   #evict: (resident: Resident) => Promise<void> = () => Promise.resolve();
 
@@ -146,19 +142,16 @@ export class Loader {
     this.residents.delete(resident);
     this.#ports.forget(generation);
     this.#uses.onIdle();
-    if (this.#recycleDue) void this.#work();
   }
 
   async #work(): Promise<void> {
     if (this.#loading) return;
     this.#loading = true;
-    if (this.#recycleDue) await this.#recycle();
     for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
       const began = this.#ports.clock.nowMs();
       await this.#perform(job);
       this.#aheadMs -= job.order.tookMs;
       await this.#giveWay(this.#ports.clock.nowMs() - began);
-      if (this.#recycleDue) await this.#recycle();
     }
     this.#loading = false;
   }
@@ -169,8 +162,8 @@ export class Loader {
     if (refused !== undefined) return resolve(refused);
     const before = this.#ports.residentBytes();
     // With the first load much else grows that stays.
-    const first = this.#baseBytes === 0;
-    if (first) this.#baseBytes = before;
+    const first = !this.#begun;
+    this.#begun = true;
     const unloads = this.#unloads;
     const result = await this.#execute(order, modelPath);
     resolve(result);
@@ -304,29 +297,6 @@ export class Loader {
     while (pressing() && clock.nowMs() < untilMs) {
       await new Promise<void>((resolve) => clock.after(1, resolve));
     }
-  }
-
-  /** Whether unloads left much behind: an allocator gives back whole pages only. */
-  get #recycleDue(): boolean {
-    if (this.#unloads === this.#unloadsSeen) return false;
-    const since = this.#ports.clock.nowMs() - this.#recycledMs;
-    return since >= recycleIntervalMs && this.#leftBytes >= recycleBytesMin;
-  }
-
-  get #leftBytes(): number {
-    return this.#ports.residentBytes() - this.#baseBytes - this.bytes;
-  }
-
-  /** Not while a model is loaded: the worker that has it would be replaced. */
-  async #recycle(): Promise<void> {
-    const { clock, executor, log } = this.#ports;
-    const leftBytes = this.#leftBytes;
-    this.#recycledMs = clock.nowMs();
-    this.#unloadsSeen = this.#unloads;
-    await executor.recycle();
-    // What fresh workers do not give back was not the models'.
-    this.#baseBytes += Math.max(0, this.#leftBytes);
-    log.write("info", "workers renewed", { leftBytes, leftAfterBytes: this.#leftBytes });
   }
 
   #logReady({ name, version }: PlannedVersion, outcome: Loaded): void {

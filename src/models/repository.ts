@@ -28,7 +28,7 @@ import { WaitingRoom } from "./waiters.ts";
 
 export interface RepositoryPorts extends Partial<Omit<LoaderPorts, "clock" | "executor" | "log">> {
   readonly clock: Clock;
-  readonly executor: Pick<Executor, "load" | "unload" | "filled" | "recycle" | "judge">;
+  readonly executor: Pick<Executor, "load" | "unload" | "filled" | "judge">;
   readonly log: Log;
   /** Some version changed its state. */
   readonly onChange: () => void;

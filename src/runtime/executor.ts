@@ -104,26 +104,6 @@ export class PiscinaExecutor implements Executor {
     await this.filled(generation);
   }
 
-  async recycle(): Promise<void> {
-    for (const old of [...this.#slots]) {
-      if (this.#closing.signal.aborted) return;
-      const fresh = this.#makeSlot(old.id);
-      for (const plan of this.#plans.values()) {
-        if (old.generations.has(plan.generation)) await this.#fill(fresh, plan);
-      }
-      const at = this.#slots.indexOf(old);
-      if (at === -1) continue;
-      this.#slots[at] = fresh;
-      // What was loaded or unloaded in the meantime.
-      for (const generation of fresh.generations) {
-        if (!this.#plans.has(generation)) this.#keep(fresh.unload(generation), generation);
-      }
-      for (const plan of this.#plans.values()) this.#keepFilling(fresh, plan);
-      this.#announce();
-      await old.close();
-    }
-  }
-
   freeSlots(generation: number): number {
     let free = 0;
     for (const slot of this.#slots) {

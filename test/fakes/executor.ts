@@ -30,10 +30,6 @@ export class FakeExecutor implements Executor {
     return Promise.resolve();
   }
 
-  recycle(): Promise<void> {
-    return Promise.resolve();
-  }
-
   freeSlots(): number {
     return this.#free;
   }

@@ -10,7 +10,7 @@ export const loaded: LoadOutcome = {
   warmUpFailure: undefined,
 };
 
-type Control = Pick<Executor, "load" | "unload" | "filled" | "recycle" | "judge">;
+type Control = Pick<Executor, "load" | "unload" | "filled" | "judge">;
 
 /** Workers that load what they are told, by a rule of the test, and know what they hold. */
 export class FakeWorkers implements Control {
@@ -34,8 +34,6 @@ export class FakeWorkers implements Control {
   }
 
   async filled(): Promise<void> {}
-
-  async recycle(): Promise<void> {}
 
   async judge() {
     return { kind: "batchable" as const };

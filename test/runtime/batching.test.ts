@@ -49,7 +49,6 @@ const counting: Executor = {
   load: (plan) => executor.load(plan),
   filled: (generation) => executor.filled(generation),
   unload: (generation) => executor.unload(generation),
-  recycle: () => executor.recycle(),
   judge: (generation) => executor.judge(generation),
   freeSlots: (generation) => executor.freeSlots(generation),
   onSlotFree: (task) => executor.onSlotFree(task),

@@ -1,6 +1,6 @@
 import type { Executor, LoadOutcome, LoadPlan } from "../../src/domain/ports.ts";
 
-type Control = Pick<Executor, "load" | "unload" | "filled" | "recycle" | "judge">;
+type Control = Pick<Executor, "load" | "unload" | "filled" | "judge">;
 
 interface Pending {
   readonly end: () => void;
@@ -50,11 +50,6 @@ export class SimulatedWorkers implements Control {
 
   filled(): Promise<void> {
     return Promise.resolve();
-  }
-
-  recycle(): Promise<void> {
-    if (this.#loading > 0) this.problems.push("recycled in the middle of a load");
-    return this.#later(() => {});
   }
 
   judge() {

@@ -79,6 +79,27 @@ export function externalModel(location: string, count: number): Uint8Array {
   );
 }
 
+/** x INT64 → y = the sum of `count` tables at x; table n has `size` FP32 of n + offset. */
+export function tablesModel(count: number, size: number, offset = 0): Uint8Array {
+  const tables = Array.from({ length: count }, (_, n) =>
+    tensorOf(`t${n}`, "FP32", [size], new Float32Array(size).fill(n + offset)),
+  );
+  const rows = tables.map((_, n) => `y${n}`);
+  return writeModel(
+    {
+      name: "tables",
+      nodes: [
+        ...rows.map((row, n) => ({ op: "Gather", inputs: [`t${n}`, "x"], outputs: [row] })),
+        { op: "Sum", inputs: rows, outputs: ["y"] },
+      ],
+      initializers: tables,
+      inputs: [{ name: "x", datatype: "INT64", shape: [-1] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1] }],
+    },
+    { opsets },
+  );
+}
+
 /** x FP32 [-1] → y = x + offset; tells versions apart. */
 export function offsetModel(offset: number): Uint8Array {
   return writeModel(

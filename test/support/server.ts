@@ -21,13 +21,16 @@ export interface StartOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A command that runs what follows it. */
+  readonly within?: readonly string[];
 }
 
 /** Starts `thaw serve`; does not wait for anything. */
-export function spawnServer({ args = [], env = {}, cwd = root }: StartOptions = {}) {
+export function spawnServer({ args = [], env = {}, cwd = root, within = [] }: StartOptions = {}) {
+  const [program = process.execPath, ...words] = [...within, process.execPath];
   const child = spawn(
-    process.execPath,
-    [join(root, "dist/thaw.js"), "serve", ...args, "--host", "127.0.0.1"],
+    program,
+    [...words, join(root, "dist/thaw.js"), "serve", ...args, "--host", "127.0.0.1"],
     { cwd, env: { ...process.env, THAW_LINGER: "0", THAW_PORT: "0", ...env }, stdio: "pipe" },
   );
   let text = "";

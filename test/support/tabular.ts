@@ -41,7 +41,6 @@ export async function serveTabular(models: Readonly<Record<string, TabularModel>
     },
     filled: (generation) => executor.filled(generation),
     unload: (generation) => executor.unload(generation),
-    recycle: () => executor.recycle(),
     judge: (generation) => executor.judge(generation),
     freeSlots: (generation) => executor.freeSlots(generation),
     onSlotFree: (task) => executor.onSlotFree(task),
