@@ -49,6 +49,7 @@ async function main(): Promise<void> {
     available("kserve", installPython("kserve", ["kserve"])),
     available("mlserver", installPython("mlserver", ["mlserver"])),
   ]);
+  await checkEndToEnd(kserve);
   const server = await startServer({ args: writeModels(folder) });
   try {
     const { port } = server;
@@ -84,11 +85,34 @@ async function available<T extends Installed>(
   }
 }
 
+/** The requests of KServe's end-to-end tests, of models that are fitted here. */
+async function checkEndToEnd(kserve: Installed | undefined): Promise<void> {
+  const packages = ["scikit-learn", "xgboost", "lightgbm", "pandas"];
+  const maker = await available("lightgbm", installPython("lightgbm", packages, "e2e-models"));
+  if (kserve === undefined || maker === undefined) return;
+  const models = join(folder, "e2e");
+  const made = await run(maker.program, [join(programs, "kserve_e2e_models.py"), models], {
+    timeoutMs: programMsMax,
+  });
+  if (made.code !== 0) return report.fail("kserve_e2e_models.py", lastLine(made.stderr));
+  const names = ["sklearn", "xgboost", "lightgbm", "mixed", "news", "wine"];
+  const sources = names.map((name) => `${name}=${join(models, name)}`);
+  // As KServe's runtimes and the tests' manifests have them.
+  const server = await startServer({ args: [...sources, "--workers=2", "--enable_grpc=true"] });
+  await checkPython(kserve, "kserve_e2e.py", server.port, models);
+  await checkEnd(server);
+}
+
 /** Runs a program of checks. One that breaks off, or checks nothing, is a failure itself. */
-async function checkPython({ program }: Installed, file: string, port: number): Promise<void> {
+async function checkPython(
+  { program }: Installed,
+  file: string,
+  port: number,
+  ...more: string[]
+): Promise<void> {
   const before = report.checks;
   try {
-    const { code, stderr } = await run(program, [join(programs, file), String(port)], {
+    const { code, stderr } = await run(program, [join(programs, file), String(port), ...more], {
       timeoutMs: programMsMax,
       // No bytecode is left behind beside the sources.
       env: { PYTHONDONTWRITEBYTECODE: "1", PYTHONIOENCODING: "utf-8" },

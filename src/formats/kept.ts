@@ -18,7 +18,7 @@ import type { Conversion } from "./converted.ts";
 import type { Family } from "./family.ts";
 
 /** Raised with every change of a lowering: what an older one made is not used any more. */
-const converterVersion = 11;
+const converterVersion = 12;
 
 /** A converted model, whose graph is a file where it could be written. */
 export interface KeptConversion {

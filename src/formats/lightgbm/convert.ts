@@ -2,6 +2,7 @@ import { type BoosterAnswer, convertBooster, labelsOf, type Wrapper } from "../b
 import type { Converted } from "../converted.ts";
 import { FormatError } from "../error.ts";
 import type { GraphBuilder, Value } from "../onnx/build.ts";
+import { exactExp } from "../onnx/exponential.ts";
 import { checkTree, noMembers, type Tree } from "../trees/ensemble.ts";
 import { lowerEnsemble } from "../trees/lower.ts";
 import { type LightgbmModel, readLightgbm, type TextTree } from "./model.ts";
@@ -207,6 +208,7 @@ function transform(
       ? { value: graph.reshape(value, [-1]), width: undefined }
       : { value, width: groups };
   const one = graph.double(1);
+  const exp = (x: Value) => exactExp(graph, x);
   switch (objective) {
     case undefined:
     case "custom":
@@ -214,20 +216,20 @@ function transform(
     case "binary":
     case "multiclassova": {
       const factor = Number(options.get("sigmoid") ?? 1);
-      return shaped(graph.sigmoid(factor === 1 ? raw : graph.mul(graph.double(factor), raw)));
+      return shaped(graph.sigmoid(factor === 1 ? raw : graph.mul(graph.double(factor), raw), exp));
     }
     case "multiclass":
-      return shaped(graph.softmax(raw));
+      return shaped(graph.softmax(raw, exp));
     case "cross_entropy":
     case "xentropy":
-      return shaped(graph.sigmoid(raw));
+      return shaped(graph.sigmoid(raw, exp));
     case "cross_entropy_lambda":
     case "xentlambda":
-      return shaped(graph.log(graph.add(one, graph.exp(raw))));
+      return shaped(graph.log(graph.add(one, exp(raw))));
     case "poisson":
     case "gamma":
     case "tweedie":
-      return shaped(graph.exp(raw));
+      return shaped(exp(raw));
     case "regression":
     case "regression_l1":
     case "huber":
