@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { bake } from "../src/cli/bake.ts";
 import { temporaryFolder } from "./load/bundle.ts";
 import { firstAnswer } from "./load/first.ts";
-import { irisPath } from "./load/models.ts";
+import { irisPath, saveDeep } from "./load/models.ts";
 import { checkIrisGrpc, checkIrisRest, irisGrpc, irisRest, predictJson } from "./load/requests.ts";
 import { median } from "./load/rounds.ts";
 
@@ -53,6 +54,17 @@ const xgboost = {
   check: predicts(1),
 } as const;
 const onnx = { source: `iris=${irisPath}` } as const;
+const deepPath = saveDeep();
+const bakedPath = saveDeep();
+await bake([dirname(bakedPath)]);
+const deep = {
+  kind: "rest",
+  request: predictJson("deep", JSON.stringify({ instances: [new Array(48).fill(0.5)] })),
+  check: (body: Buffer) => {
+    const [row] = JSON.parse(body.toString()).predictions;
+    if (row.length !== 48 || !row.every(Number.isFinite)) throw new Error(`${body}`);
+  },
+} as const;
 const cases: readonly Case[] = [
   { name: "ONNX, REST", ...onnx, kind: "rest", request: irisRest, check: checkIrisRest },
   { name: "ONNX, gRPC", ...onnx, kind: "grpc", request: irisGrpc, check: checkIrisGrpc },
@@ -60,6 +72,8 @@ const cases: readonly Case[] = [
   { name: "scikit-learn, second start", ...sklearn, warm: true },
   { name: "XGBoost", ...xgboost },
   { name: "XGBoost, second start", ...xgboost, warm: true },
+  { name: "ONNX of 960 nodes", ...deep, source: `deep=${deepPath}` },
+  { name: "the same, baked", ...deep, source: `deep=${bakedPath}` },
 ];
 
 function ended(child: ChildProcess): Promise<number | null> {

@@ -45,6 +45,44 @@ export function saveMlp(): string {
   return save("mlp", writeModel(graph, { opsets: { "": 17 } }));
 }
 
+/**
+ * x FP32 [-1, 48] → y of the same shape: sixty layers that ONNX Runtime fuses, each of a dense part,
+ * GELU and a normalisation written out. Its session takes longer to plan than its weights to read.
+ */
+export function saveDeep(): string {
+  const width = 48;
+  const nodes: GraphNode[] = [];
+  const initializers = [weights("dense", width, width), weights("bias", width)];
+  const constant = (value: number) => {
+    const name = `constant_${value}`;
+    if (!initializers.some((one) => one.name === name)) {
+      initializers.push(tensorOf(name, "FP32", [], Float32Array.of(value)));
+    }
+    return name;
+  };
+  const node = (op: string, ...inputs: readonly string[]) => {
+    const output = `t${nodes.length}`;
+    const attributes = op === "ReduceMean" ? { axes: { ints: [-1] } } : {};
+    nodes.push({ op, inputs, outputs: [output], attributes });
+    return output;
+  };
+  let x = "x";
+  for (let layer = 0; layer < 60; layer += 1) {
+    const dense = node("Add", node("MatMul", x, "dense"), "bias");
+    const erf = node("Erf", node("Div", dense, constant(Math.SQRT2)));
+    const gelu = node("Mul", node("Mul", dense, node("Add", erf, constant(1))), constant(0.5));
+    const sum = node("Add", x, gelu);
+    const away = node("Sub", sum, node("ReduceMean", sum));
+    const variance = node("ReduceMean", node("Pow", away, constant(2)));
+    const scale = node("Sqrt", node("Add", variance, constant(1e-5)));
+    x = node("Add", node("Mul", node("Div", away, scale), "bias"), "bias");
+  }
+  nodes.push({ op: "Identity", inputs: [x], outputs: ["y"] });
+  const spec = (name: string) => ({ name, datatype: "FP32" as const, shape: [-1, width] });
+  const graph = { name: "deep", nodes, initializers, inputs: [spec("x")], outputs: [spec("y")] };
+  return save("deep", writeModel(graph, { opsets: { "": 17 } }));
+}
+
 const channels = 64;
 const side = 80;
 

@@ -15,7 +15,7 @@ Commands:
   fetch SRC DST [SRC DST ...]    the job of KServe's storage initializer: sources into folders
   inspect FILE [--json]          what a model file is: inputs, outputs, its parts
   convert FILE -o model.onnx     a scikit-learn, XGBoost or LightGBM model as an ONNX graph
-  bake FOLDER                    the same for each model in it, kept beside it for the next start
+  bake FOLDER                    each model in it converted or optimised, kept for the next start
   verify FILE --rows R --expect A [--method M] [--tolerance T]
                                  a model's answers against those that its library gave
 

@@ -63,7 +63,8 @@ export async function converted(
   return { source: graphPath, conversion };
 }
 
-function digestOf(path: string): string {
+/** sha256 of a file, in hexadecimal. */
+export function digestOf(path: string): string {
   const hash = createHash("sha256");
   const buffer = Buffer.allocUnsafe(MiB);
   const file = openSync(path, "r");

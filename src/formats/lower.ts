@@ -1,6 +1,7 @@
 import type { Carriers } from "../domain/carrier.ts";
 import { runElementsMax } from "../domain/limits.ts";
 import type { Signature } from "../domain/model.ts";
+import { type BakedGraph, bakedGraph } from "./baked.ts";
 import { familyOf } from "./family.ts";
 import { type EditedGraph, writeEdited } from "./onnx/edited.ts";
 import { type PlanOptions, planGraph } from "./onnx/plan.ts";
@@ -26,8 +27,14 @@ const noCarriers: Carriers = { inputs: new Map(), outputs: new Map() };
 export type LoweredGraph =
   | { readonly kind: "untouched"; readonly path: string }
   | EditedGraph
+  | BakedGraph
   /** A graph of ours, a file where that can be: its numbers are the library's with one thread. */
   | { readonly kind: "converted"; readonly source: string | Uint8Array };
+
+export interface LowerOptions extends PlanOptions {
+  /** Whether what was baked of an ONNX file is taken. */
+  readonly baked?: boolean;
+}
 
 /**
  * Any model file → an ONNX graph and its signature. A graph that has to be made or changed is
@@ -36,7 +43,7 @@ export type LoweredGraph =
 export async function lower(
   modelPath: string,
   folder: string,
-  options: PlanOptions = {},
+  { baked = true, ...options }: LowerOptions = {},
 ): Promise<Lowered> {
   const family = familyOf(modelPath);
   if (family !== "onnx") {
@@ -54,9 +61,10 @@ export async function lower(
   }
   const { outline, signature, carriers, edits } = planGraph(modelPath, options);
   const graph: LoweredGraph =
-    edits.length === 0
+    (baked ? bakedGraph(modelPath) : undefined) ??
+    (edits.length === 0
       ? { kind: "untouched", path: modelPath }
-      : writeEdited({ modelPath, outline, edits, folder });
+      : writeEdited({ modelPath, outline, edits, folder }));
   const platform = "onnxruntime_onnx";
   const rowsAtOnce = Number.POSITIVE_INFINITY;
   return { graph, signature, carriers, stages: [], rowsAtOnce, platform };

@@ -50,16 +50,19 @@ export interface SessionPlan {
   readonly threads: number;
   /** No fusions: some of them keep a double's factor in single precision. */
   readonly exact?: boolean;
+  /** Where the optimised graph is written to, without what suits this CPU alone. */
+  readonly optimized?: string;
 }
 
 export function createSession(plan: SessionPlan): Promise<InferenceSession> {
-  const { source, weightsFolder, threads, exact = false } = plan;
+  const { source, weightsFolder, threads, exact = false, optimized } = plan;
   const options: InferenceSession.SessionOptions = {
     executionProviders: ["cpu"],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    graphOptimizationLevel: exact ? "basic" : "all",
+    graphOptimizationLevel: exact ? "basic" : optimized === undefined ? "all" : "extended",
+    ...(optimized === undefined ? {} : { optimizedModelFilePath: optimized }),
     enableCpuMemArena: true,
     enableMemPattern: true,
     logSeverityLevel: 4,

@@ -2,11 +2,11 @@ import { rmSync } from "node:fs";
 import type { InferenceSession as OrtSession } from "onnxruntime-node";
 import { bytesPerElement } from "../domain/datatype.ts";
 import { assert, ServingError } from "../domain/error.ts";
-import { graphInputs, graphOutputs, type Signature } from "../domain/model.ts";
+import { graphInputs, graphOutputs, type Signature, type Verdict } from "../domain/model.ts";
 import type { LoadOutcome } from "../domain/ports.ts";
 import type { Tensor, TensorSpec } from "../domain/tensor.ts";
 import { FormatError } from "../formats/error.ts";
-import { type Lowered, type LoweredGraph, lower } from "../formats/lower.ts";
+import { type Lowered, type LoweredGraph, type LowerOptions, lower } from "../formats/lower.ts";
 import { Graph, type RunStages } from "./graph.ts";
 import type { Reply, Task, WorkerRunOutcome } from "./messages.ts";
 import { sharedNowMs } from "./monotonic.ts";
@@ -21,6 +21,8 @@ interface Loaded {
   readonly graph: Graph;
   readonly signature: Signature;
   readonly rowsAtOnce: number;
+  /** Where it was found out before. */
+  readonly verdict: Verdict | undefined;
 }
 
 const sessions = new Map<number, Loaded>();
@@ -34,7 +36,8 @@ export async function perform(task: Task): Promise<Reply> {
       sessions.delete(task.generation);
       return { kind: "unloaded" };
     case "judge": {
-      const { graph, signature } = heldBy(task.generation);
+      const { graph, signature, verdict } = heldBy(task.generation);
+      if (verdict !== undefined) return { kind: "judged", verdict };
       // Graphs of ours treat each row by itself.
       if (signature.kind === "tabular") return { kind: "judged", verdict: { kind: "batchable" } };
       return { kind: "judged", verdict: await judgeRows(graph, signature) };
@@ -55,7 +58,9 @@ async function load(task: Extract<Task, { kind: "load" }>): Promise<LoadOutcome>
     const graph = new Graph(session, lowered.carriers, stages);
     const created = performance.now();
     const signature = graph.completed(lowered.signature);
-    sessions.set(task.generation, { graph, signature, rowsAtOnce: lowered.rowsAtOnce });
+    const verdict = lowered.graph.kind === "baked" ? lowered.graph.verdict : undefined;
+    const { rowsAtOnce } = lowered;
+    sessions.set(task.generation, { graph, signature, rowsAtOnce, verdict });
     const warmUpFailure = await warmUp(graph, signature, task.warmUpRows ?? 1);
     const times = {
       // Of the threads' common scale; the slot makes it one of the process.
@@ -85,24 +90,31 @@ interface Opened {
   readonly read: number;
 }
 
-/** The model's session; once more where nothing but a locale was missing. */
+/**
+ * The model's session; once more from the model file itself where what was baked of it cannot be
+ * used, or where nothing but a locale was missing.
+ */
 async function opened(
   task: Pick<Extract<Task, { kind: "load" }>, "modelPath" | "threads" | "folder">,
-  ownLocale = true,
+  options: LowerOptions = {},
 ): Promise<Opened> {
   const { modelPath, threads, folder } = task;
-  const lowered = await lower(modelPath, folder, { ownLocale });
+  const lowered = await lower(modelPath, folder, options);
   const read = performance.now();
   try {
     return { lowered, session: await open(lowered.graph, threads), read };
   } catch (error) {
+    if (lowered.graph.kind === "baked") return opened(task, { ...options, baked: false });
+    const { ownLocale = true } = options;
     if (!ownLocale || !lacksLocale(nativeText(error))) throw error;
-    return opened(task, false);
+    return opened(task, { ...options, ownLocale: false });
   }
 }
 
 async function open(lowered: LoweredGraph, threads: number): Promise<OrtSession> {
-  if (lowered.kind === "untouched") return createSession({ source: lowered.path, threads });
+  if (lowered.kind === "untouched" || lowered.kind === "baked") {
+    return createSession({ source: lowered.path, threads });
+  }
   if (lowered.kind === "converted") {
     return createSession({ source: lowered.source, threads: 1, exact: true });
   }

@@ -1,9 +1,10 @@
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { bake } from "../../src/cli/bake.ts";
-import { http1 } from "../support/http.ts";
-import { temporaryFolder } from "../support/models.ts";
+import { bakedGraphVersion } from "../../src/formats/baked.ts";
+import { http1, inferBody } from "../support/http.ts";
+import { externalModel, offsetModel, save, temporaryFolder } from "../support/models.ts";
 import { startServer } from "../support/server.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -60,6 +61,59 @@ it("what was baked is not used for another content", async () => {
     join(folder, "iris/model.joblib"),
   );
   expect((await answers(folder)).kept).toHaveLength(4);
+});
+
+const input = { name: "x", datatype: "FP32", shape: [2], data: [1, 2] };
+
+/** What a server of the folder says of x = 1 and 2. */
+async function offsets(folder: string): Promise<unknown> {
+  const server = await startServer({ args: [`offset=${folder}`, "--workers", "1"] });
+  const path = "/v2/models/offset/infer";
+  const reply = await http1(server.port, { path, body: inferBody([input]) });
+  expect(await server.stop()).toBe(0);
+  return reply.json().outputs[0].data;
+}
+
+function graphIn(folder: string): string {
+  const graphs = join(folder, ".thaw/graphs");
+  const name = readdirSync(graphs).find((one) => one.endsWith(".onnx"));
+  return join(graphs, name ?? "");
+}
+
+it("keeps graphs optimised, which are used as long as the file is the one they are of", async () => {
+  const folder = temporaryFolder();
+  save(join(folder, "model.onnx"), offsetModel(10));
+  expect(await bake([folder])).toBe("model.onnx: optimised, batchable\n");
+  expect(await offsets(folder)).toEqual([11, 12]);
+  // Another graph in its place shows that it is this one that runs.
+  save(graphIn(folder), offsetModel(500));
+  expect(await offsets(folder)).toEqual([501, 502]);
+  save(join(folder, "model.onnx"), offsetModel(20));
+  expect(await offsets(folder)).toEqual([21, 22]);
+});
+
+it("names the ONNX Runtime that optimised a graph", () => {
+  const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  expect(bakedGraphVersion).toContain(`ort-${dependencies["onnxruntime-node"]}`);
+});
+
+it("a graph that was baked and is damaged is not missed", async () => {
+  const folder = temporaryFolder();
+  save(join(folder, "model.onnx"), offsetModel(10));
+  await bake([folder]);
+  writeFileSync(graphIn(folder), "torn");
+  expect(await offsets(folder)).toEqual([11, 12]);
+});
+
+it("leaves graphs alone whose weights are elsewhere, and says what cannot be loaded", async () => {
+  const folder = temporaryFolder();
+  save(join(folder, "a/model.onnx"), externalModel("weights.bin", 4));
+  writeFileSync(join(folder, "a/weights.bin"), new Float32Array(4));
+  expect(await bake([folder])).toBe(
+    "a/model.onnx: served as it is: its weights are in other files\n",
+  );
+  writeFileSync(join(folder, "torn.onnx"), "this is a poem");
+  await expect(bake([folder])).rejects.toThrow(/^torn\.onnx: not an ONNX model/);
 });
 
 it("says when there is nothing to bake", async () => {
