@@ -2,7 +2,8 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bakedGraphBytesMax } from "../domain/limits.ts";
 import type { Verdict } from "../domain/model.ts";
-import { bakedFolder, digestOf } from "./kept.ts";
+import { digestOf } from "./kept.ts";
+import { bakedFolder } from "./places.ts";
 
 /** An ONNX file's graph as ONNX Runtime had optimised it, and whether its rows are independent. */
 export interface BakedGraph {

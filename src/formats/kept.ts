@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { convertedBytesMax, MiB } from "../domain/limits.ts";
 import type { Conversion } from "./converted.ts";
 import type { Family } from "./family.ts";
+import { bakedFolder } from "./places.ts";
 
 /** Raised with every change of a lowering: what an older one made is not used any more. */
 const converterVersion = 12;
@@ -25,9 +26,6 @@ export interface KeptConversion {
   readonly source: string | Uint8Array;
   readonly conversion: Conversion;
 }
-
-/** Beside a model file: what `thaw bake` has made of it. */
-export const bakedFolder = ".thaw";
 
 /** What was baked of a content, named from the model's folder. */
 export function bakedNames(digest: string): readonly string[] {

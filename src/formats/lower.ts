@@ -1,10 +1,13 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Carriers } from "../domain/carrier.ts";
 import { runElementsMax } from "../domain/limits.ts";
 import type { Signature } from "../domain/model.ts";
-import { type BakedGraph, bakedGraph } from "./baked.ts";
+import type { BakedGraph } from "./baked.ts";
 import { familyOf } from "./family.ts";
 import { type EditedGraph, writeEdited } from "./onnx/edited.ts";
 import { type PlanOptions, planGraph } from "./onnx/plan.ts";
+import { bakedFolder } from "./places.ts";
 import type { Stage } from "./stages/stage.ts";
 
 /** A model file in the form that the engine runs. */
@@ -61,11 +64,17 @@ export async function lower(
   }
   const { outline, signature, carriers, edits } = planGraph(modelPath, options);
   const graph: LoweredGraph =
-    (baked ? bakedGraph(modelPath) : undefined) ??
+    (baked ? await bakedOf(modelPath) : undefined) ??
     (edits.length === 0
       ? { kind: "untouched", path: modelPath }
       : writeEdited({ modelPath, outline, edits, folder }));
   const platform = "onnxruntime_onnx";
   const rowsAtOnce = Number.POSITIVE_INFINITY;
   return { graph, signature, carriers, stages: [], rowsAtOnce, platform };
+}
+
+/** What looks for it is imported where something was baked. */
+async function bakedOf(modelPath: string): Promise<BakedGraph | undefined> {
+  if (!existsSync(join(dirname(modelPath), bakedFolder))) return undefined;
+  return (await import("./baked.ts")).bakedGraph(modelPath);
 }
