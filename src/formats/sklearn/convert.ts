@@ -76,7 +76,7 @@ function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
   };
   const numbers = (name: MethodName, { value, width, datatype = "FP64" }: Numbers) =>
     give(name, value, datatype, width);
-  const { classes, manyClasses, predict, proba, decision, transform } = fitted;
+  const { classes, manyClasses, predict, proba, decision, transform, codes } = fitted;
   if (classes !== undefined) {
     const { labels, index } = classes;
     give("predict", labelled(graph, labels, index), labels.datatype, undefined);
@@ -85,6 +85,7 @@ function methodsOf(graph: GraphBuilder, fitted: Fitted): Method[] {
   } else if (predict !== undefined) numbers("predict", predict);
   if (proba !== undefined) give("predict_proba", proba.value, "FP64", proba.width);
   if (decision !== undefined) numbers("decision_function", decision);
+  if (codes !== undefined) numbers("transform", codes);
   if (transform !== undefined && transform.length > 0) {
     give("transform", matrixOf(graph, transform), "FP64", transform.length);
   }
@@ -128,7 +129,7 @@ export function widthOf(estimator: Attributes): number {
     return support.shape[0] ?? 0;
   const columns = namesOf(estimator);
   if (columns !== undefined) return columns.length;
-  if (estimator.has("vocabulary_")) return 1;
+  if (estimator.has("vocabulary_") || estimator.name === "LabelEncoder") return 1;
   const inner =
     estimator.name === "Pipeline"
       ? firstWithWidth(estimator)

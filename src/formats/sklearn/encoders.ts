@@ -87,6 +87,18 @@ function requireKnown({ stages }: Part, column: Column, categories: Categories, 
   });
 }
 
+/** LabelEncoder: which class each value is. */
+export const lowerLabelEncoder: Lowering = (part) => {
+  const { estimator, graph, columns } = part;
+  const [column] = columns;
+  const classes = estimator.get("classes_");
+  if (column === undefined || classes === undefined) throw estimator.unknown("classes_");
+  const categories = categoriesIn(estimator, classes);
+  requireKnown(part, column, categories, 0);
+  const value = graph.argMax(matches(part, column, categories));
+  return { codes: { value, width: undefined, datatype: "INT64" } };
+};
+
 export const lowerOneHot: Lowering = (part) => {
   const { estimator, graph, columns } = part;
   const unknown = estimator.text("handle_unknown", "error");

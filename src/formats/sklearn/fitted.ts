@@ -23,6 +23,8 @@ export interface Fitted {
   readonly proba?: { readonly value: Value; readonly width: number };
   readonly decision?: Numbers;
   readonly transform?: readonly Column[];
+  /** In place of `transform`: what is no table of doubles. */
+  readonly codes?: Numbers;
 }
 
 /** An estimator with the columns that it is given. */

@@ -138,6 +138,7 @@ const lowerings: Readonly<Record<string, Lowering>> = {
   KBinsDiscretizer: scalers.lowerBins,
   QuantileTransformer: scalers.lowerQuantiles,
   OneHotEncoder: encoders.lowerOneHot,
+  LabelEncoder: encoders.lowerLabelEncoder,
   OrdinalEncoder: encoders.lowerOrdinal,
   TargetEncoder: encoders.lowerTargetEncoder,
   SimpleImputer: imputers.lowerSimpleImputer,

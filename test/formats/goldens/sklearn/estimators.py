@@ -542,6 +542,14 @@ def OneHotEncoder(random):
 
 
 @case
+def LabelEncoder(random):
+    kind = random.randint(3)
+    rows = words(random)[:, 0] if kind == 0 else random.randint(-5, 9, 40)
+    rows = rows.astype(float) / 2 if kind == 1 else rows
+    return build("sklearn.preprocessing.LabelEncoder").fit(rows), rows[:15].copy(), TRANSFORMER
+
+
+@case
 def OrdinalEncoder(random):
     text = random.rand() < 0.5
     rows = words(random) if text else random.randint(-1, 4, (40, 3)).astype(float)
