@@ -90,9 +90,15 @@ export class Slot {
       const { buffers, ...work } = batch;
       this.#runningSinceMs = performance.now();
       const outcome = await this.#perform({ kind: "run", sentMs: sharedNowMs(), ...work }, buffers);
-      const { kind } = outcome;
-      if (kind === "done" || kind === "rejected" || kind === "failed") return outcome;
-      throw unexpected("run", kind);
+      switch (outcome.kind) {
+        case "loaded":
+        case "refused":
+        case "unloaded":
+        case "judged":
+          throw unexpected("run", outcome.kind);
+        default:
+          return outcome;
+      }
     } catch (error) {
       return { kind: "lost", detail: textOf(error) };
     } finally {

@@ -28,6 +28,7 @@ describe("models of tables", () => {
       `mixed=${join(goldens, "sklearn/1.9.1/ColumnTransformerClassifier-0.joblib")}`,
       `text=${join(goldens, "sklearn/1.9.1/TfidfVectorizer-0.joblib")}`,
       `codes=${join(goldens, "sklearn/1.9.1/OneHotEncoder-0.joblib")}`,
+      `labels=${join(goldens, "sklearn/1.9.1/LabelEncoder-9.joblib")}`,
       `boosted=${join(goldens, "boosters/1.7.6-3.3.5/xgb-softprob-gbtree.json")}`,
       `light=${join(goldens, "boosters/3.4.1-4.7.0/lgb-binary-gbdt.txt")}`,
       "--cache-dir",
@@ -51,6 +52,22 @@ describe("models of tables", () => {
     expect(reply.json()).toMatchObject({
       outputs: [{ name: "output-0", datatype: "INT64", shape: [2], data: [1, 1] }],
     });
+  });
+
+  it("refuse what an encoder has not seen, and nobody else's request", async () => {
+    const ask = (value: string) =>
+      post(server, "/v1/models/labels:predict", { instances: [value] });
+    const replies = await Promise.all(
+      Array.from({ length: 60 }, (_, at) => ask(at % 3 === 0 ? "violet" : "red")),
+    );
+    for (const [at, { status, text }] of replies.entries()) {
+      if (at % 3 !== 0) expect([status, text]).toEqual([200, '{"predictions":[3]}']);
+      else {
+        const error = "Found unknown categories ['violet'] in column 0 during transform";
+        expect([status, JSON.parse(text)]).toEqual([400, { error }]);
+      }
+    }
+    expect(server.log()).not.toContain('"kind":"lost"');
   });
 
   it("refuse a wrong width in the library's words", async () => {
