@@ -11,6 +11,8 @@ export interface Wrapper {
   readonly labels: Labels | undefined;
   /** How many iterations count, where it stopped early. */
   readonly iterations: number | undefined;
+  /** A number that stands for a missing value, beside NaN. */
+  readonly missing?: number | undefined;
 }
 
 /** What a booster says of rows, in its own precision. */

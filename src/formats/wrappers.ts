@@ -21,7 +21,8 @@ export function xgboostIn(estimator: Attributes): {
   const best =
     estimator.maybeNumber("best_iteration") ?? (text === undefined ? undefined : Number(text));
   const iterations = best === undefined ? undefined : best + 1;
-  return { model, wrapper: { ...kindAndLabels(estimator), iterations } };
+  const missing = estimator.maybeNumber("missing");
+  return { model, wrapper: { ...kindAndLabels(estimator), iterations, missing } };
 }
 
 export function lightgbmIn(estimator: Attributes): { model: LightgbmModel; wrapper: Wrapper } {

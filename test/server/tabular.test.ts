@@ -28,6 +28,7 @@ describe("models of tables", () => {
       `mixed=${join(goldens, "sklearn/1.9.1/ColumnTransformerClassifier-0.joblib")}`,
       `text=${join(goldens, "sklearn/1.9.1/TfidfVectorizer-0.joblib")}`,
       `codes=${join(goldens, "sklearn/1.9.1/OneHotEncoder-0.joblib")}`,
+      `tolerant=${join(goldens, "sklearn/1.9.1/EncodersMissing-0.joblib")}`,
       `labels=${join(goldens, "sklearn/1.9.1/LabelEncoder-9.joblib")}`,
       `boosted=${join(goldens, "boosters/1.7.6-3.3.5/xgb-softprob-gbtree.json")}`,
       `light=${join(goldens, "boosters/3.4.1-4.7.0/lgb-binary-gbdt.txt")}`,
@@ -52,6 +53,19 @@ describe("models of tables", () => {
     expect(reply.json()).toMatchObject({
       outputs: [{ name: "output-0", datatype: "INT64", shape: [2], data: [1, 1] }],
     });
+  });
+
+  it("take rows without what the model does not use, and nulls that its encoders tolerate", async () => {
+    const ask = (row: object) => post(server, "/v1/models/tolerant:predict", { instances: [row] });
+    const whole = await ask({ id: 7, city: "a", n: 1, kind: "x", m: 0 });
+    const row = { city: "a", n: 1, kind: "x", m: 0 };
+    expect((await ask(row)).text).toBe(whole.text);
+    const nulls = await ask({ city: null, n: null, kind: null, m: null });
+    const [answer] = nulls.json().predictions;
+    expect(answer.slice(0, -2).every((one: number) => one === 0)).toBe(true);
+    expect(answer.slice(-2)).toEqual([-1, -1]);
+    const lacking = await ask({ n: 1, kind: "x", m: 0 });
+    expect([lacking.status, lacking.text]).toEqual([400, expect.stringContaining("['city']")]);
   });
 
   it("refuse what an encoder has not seen, and nobody else's request", async () => {

@@ -21,6 +21,8 @@ export function convertSklearn(value: PyValue): Converted {
   const estimator = new Attributes(value);
   const graph = new GraphBuilder();
   const stages: Stage[] = [];
+  // What is not known at all is said before what it does not say of itself.
+  loweringOf(estimator);
   const names = inputNames(estimator);
   const width = widthOf(estimator);
   if (width > columnsMax) {
@@ -113,8 +115,24 @@ function firstInside(estimator: Attributes): Attributes | undefined {
 function inputNames(estimator: Attributes): readonly string[] | undefined {
   const own = namesOf(estimator);
   if (own !== undefined) return own;
+  for (const inner of insideForNames(estimator)) {
+    const names = inputNames(inner);
+    if (names !== undefined) return names;
+  }
+  return undefined;
+}
+
+/** The parts that are given the same columns as the whole. */
+function insideForNames(estimator: Attributes): Attributes[] {
+  if (estimator.name === "FrozenEstimator") return [estimator.child("estimator")];
+  if (estimator.name === "FeatureUnion") {
+    return estimator.items("transformer_list").flatMap((item) => {
+      const part = typeof item === "object" && item?.kind === "tuple" ? item.items[1] : undefined;
+      return typeof part === "object" && part?.kind === "object" ? [new Attributes(part)] : [];
+    });
+  }
   const inner = firstInside(estimator);
-  return inner === undefined ? undefined : inputNames(inner);
+  return inner === undefined ? [] : [inner];
 }
 
 /** How many columns an estimator was fitted with. */

@@ -51,16 +51,24 @@ function categoriesIn(estimator: Attributes, item: PyValue): Categories {
   );
 }
 
-/** Which category a column has, as 0s and 1s [N, k]. */
-function matches({ graph }: Part, column: Column, { kind, values, missing }: Categories): Value {
+/**
+ * Which category a column has, as 0s and 1s [N, k]; none, where that is tolerated, for what was not
+ * seen, a missing value too.
+ */
+function matches(
+  { graph }: Part,
+  column: Column,
+  { kind, values, missing }: Categories,
+  tolerant = false,
+): Value {
   if (kind === "texts") {
-    if (missing !== undefined && column.block instanceof TableBlock) {
+    if ((missing !== undefined || tolerant) && column.block instanceof TableBlock) {
       column.block.fill(column.index, missingText);
     }
     const texts = graph.texts(values.map(String), [1, values.length]);
     return graph.cast(graph.node("Equal", [textOf(graph, column), texts]), "FP64");
   }
-  restrict([column], missing === undefined ? "finite" : "missing");
+  restrict([column], missing === undefined && !tolerant ? "finite" : "missing");
   const x = matrixOf(graph, [column]);
   const numbers = graph.doubles(values.map(Number), [1, values.length]);
   const equal = graph.node("Equal", [x, numbers]);
@@ -123,7 +131,7 @@ export const lowerOneHot: Lowering = (part) => {
       const place = kept.indexOf(group);
       if (place >= 0) table[category * kept.length + place] = 1;
     }
-    const equal = matches(part, column, categories);
+    const equal = matches(part, column, categories, unknown !== "error");
     let value = graph.matmul(equal, graph.doubles(table, [categories.values.length, kept.length]));
     const rare = mappings[at] === undefined ? -1 : kept.indexOf(grouped.count - 1);
     if (unknown === "infrequent_if_exist" && rare >= 0)
@@ -182,23 +190,25 @@ export const lowerOrdinal: Lowering = (part) => {
         return estimator.maybeNumber("encoded_missing_value") ?? Number.NaN;
       return mappings[at]?.[index] ?? index;
     });
-    return coded(part, column, categories, codes, estimator.maybeNumber("unknown_value") ?? 0);
+    const other = unknown === "error" ? undefined : estimator.number("unknown_value");
+    return coded(part, column, categories, codes, other);
   });
   return { transform: columnsOf(graph.concat(values), values.length) };
 };
 
-/** The code of a column's category; another one where it has none. */
+/** The code of a column's category; another one where it has none, and that is tolerated. */
 function coded(
   part: Part,
   column: Column,
   categories: Categories,
   codes: readonly number[],
-  unknown: number,
+  unknown: number | undefined,
 ): Value {
   const { graph } = part;
-  const equal = matches(part, column, categories);
+  const equal = matches(part, column, categories, unknown !== undefined);
   const index = graph.argMax(equal);
   const code = graph.reshape(graph.gather(graph.doubles(codes), index), [-1, 1]);
+  if (unknown === undefined) return code;
   const any = graph.cast(graph.rowMax(equal), "BOOL");
   return graph.where(any, code, graph.double(unknown));
 }

@@ -2,7 +2,7 @@ import type { Datatype } from "../../domain/datatype.ts";
 import { FormatError } from "../error.ts";
 import type { GraphBuilder, Value } from "../onnx/build.ts";
 import type { PyValue } from "../pickle/values.ts";
-import { type Attributes, arrayItems } from "./attributes.ts";
+import { Attributes, arrayItems } from "./attributes.ts";
 
 /** The classes of a classifier, in the order of its outputs: ints, floats, text or booleans. */
 export type Labels =
@@ -18,7 +18,20 @@ export function classesOf(estimator: Attributes): Labels {
   for (const name of ["_label_binarizer", "label_binarizer_", "_le", "le_"]) {
     if (estimator.has(name)) return classesOf(estimator.child(name));
   }
+  const inner = lastInside(estimator);
+  if (inner !== undefined) return classesOf(inner);
   throw new FormatError(`${estimator.name} has no classes_: it is not fitted`);
+}
+
+/** The estimator whose classes a pipeline or a search has as its own. */
+function lastInside(estimator: Attributes): Attributes | undefined {
+  if (estimator.has("best_estimator_")) return estimator.child("best_estimator_");
+  if (estimator.name !== "Pipeline") return undefined;
+  const last = estimator.items("steps").at(-1);
+  const part = typeof last === "object" && last?.kind === "tuple" ? last.items[1] : undefined;
+  return typeof part === "object" && part?.kind === "object"
+    ? Attributes.of(part, "a step")
+    : undefined;
 }
 
 export function labelsOf(value: PyValue): Labels {

@@ -57,6 +57,20 @@ export const lowerLinearClassifier: Lowering = (part) => {
   return byDecision(part.graph, classesOf(part.estimator), value, width);
 };
 
+/** Of one label a row, or of several: then each has a decision of its own. */
+export const lowerRidgeClassifier: Lowering = (part) => {
+  const { estimator, graph } = part;
+  const binarizer =
+    estimator.get("_label_binarizer") === undefined
+      ? undefined
+      : estimator.child("_label_binarizer");
+  if (binarizer?.get("y_type_") !== "multilabel-indicator") return lowerLinearClassifier(part);
+  const { value, width = 1 } = linear(part, false);
+  const above = graph.cast(graph.node("Greater", [value, graph.double(0)]), "INT64");
+  const labels = { datatype: "INT64", values: [0, 1] } as const;
+  return { manyClasses: { value: above, width, labels }, decision: { value, width } };
+};
+
 export const lowerLogistic: Lowering = (part) => {
   const { graph, estimator } = part;
   const labels = classesOf(estimator);

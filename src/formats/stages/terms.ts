@@ -44,8 +44,7 @@ function stripped(text: string, accents: Analysis["stripAccents"]): string {
     case "none":
       return text;
     case "unicode": {
-      const decomposed = text.normalize("NFKD");
-      return decomposed === text ? text : decomposed.replace(combining, "");
+      return text.normalize("NFKD").replace(marks, (mark) => (isCombining(mark) ? "" : mark));
     }
     case "ascii":
       // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is kept.
@@ -55,8 +54,24 @@ function stripped(text: string, accents: Analysis["stripAccents"]): string {
   }
 }
 
-/** Characters with a combining class. */
-const combining = /\p{Mn}/gu;
+const marks = /\p{M}/gu;
+const combining = new Map<string, boolean>();
+
+/**
+ * Whether a mark has a combining class, as `unicodedata.combining` says it: then it changes places
+ * with one of a higher or of a lower class when a text is decomposed.
+ */
+function isCombining(mark: string): boolean {
+  let is = combining.get(mark);
+  if (is === undefined) {
+    const [low, high] = ["\u0334", "\u0345"];
+    is = [`a${high}${mark}`, `a${mark}${low}`].some((text) => text.normalize("NFD") !== text);
+    // Those two stand in order beside themselves.
+    is ||= mark === low || mark === high;
+    combining.set(mark, is);
+  }
+  return is;
+}
 
 function wordRuns(tokens: readonly string[], [from, to]: readonly [number, number]): string[] {
   if (to === 1) return [...tokens];

@@ -51,15 +51,24 @@ export function xgboostAnswer(
   model: XgboostModel,
   wrapper: Wrapper | undefined,
 ): BoosterAnswer {
+  const present = withoutMissing(graph, x, wrapper);
   const margin =
     model.booster === "gblinear"
-      ? linearMargin(graph, x, model)
-      : treeMargin(graph, x, model, wrapper);
+      ? linearMargin(graph, present, model)
+      : treeMargin(graph, present, model, wrapper);
   const transformed = transform(graph, margin, model);
   if (wrapper?.classifier !== true) return { predict: transformed };
   const { proba, index, width } = classified(graph, margin, transformed, model);
   const classes = { index, labels: labelsOf(wrapper, width) };
   return proba === undefined ? { classes } : { classes, proba: { value: proba, width } };
+}
+
+/** What the wrapper was told to take for missing is NaN, as NaN itself is. */
+function withoutMissing(graph: GraphBuilder, x: Value, wrapper: Wrapper | undefined): Value {
+  const missing = wrapper?.missing;
+  if (missing === undefined || Number.isNaN(missing)) return x;
+  const is = graph.node("Equal", [x, graph.float(missing)]);
+  return graph.where(is, graph.float(Number.NaN), x);
 }
 
 /** The base in the space of the margin, one for each group. */
@@ -129,12 +138,12 @@ function treeMargin(
 
 /** A wrapper that stopped early asks the first trees only. */
 function keptTrees(
-  { trees, iterations, groups }: XgboostModel,
+  { trees, iterations, groups, parallel }: XgboostModel,
   wrapper: Wrapper | undefined,
 ): number {
   const rounds = wrapper?.iterations;
   if (rounds === undefined) return trees.length;
-  return iterations?.[rounds] ?? rounds * groups;
+  return Math.min(trees.length, iterations?.[rounds] ?? rounds * groups * Math.max(1, parallel));
 }
 
 function weighed(tree: Tree, weight: number | undefined): Tree {
@@ -256,6 +265,11 @@ function classified(
   transformed: Transformed,
   { objective, groups }: XgboostModel,
 ) {
+  if (groups > 1 && /^(binary|reg):/.test(objective)) {
+    throw new FormatError(
+      "XGBClassifier with several labels a row is not supported; export the model to ONNX",
+    );
+  }
   if (groups > 1) {
     const proba =
       objective === "multi:softmax" || objective === "multi:softprob"

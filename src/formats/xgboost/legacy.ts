@@ -37,6 +37,7 @@ function legacyModel(bytes: Uint8Array): XgboostModel {
     classes,
     featureNames: undefined,
     attributes: new Map<string, string>(),
+    parallel: 1,
     iterations: undefined,
   };
   if (booster === "gblinear") {

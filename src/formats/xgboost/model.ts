@@ -27,6 +27,8 @@ export interface XgboostModel {
   /** gblinear: [features + 1, groups]. */
   readonly linear: ArrayLike<number> | undefined;
   readonly attributes: ReadonlyMap<string, string>;
+  /** Trees of a group that an iteration adds: those of a forest. */
+  readonly parallel: number;
   /** Where each iteration's trees begin. */
   readonly iterations: readonly number[] | undefined;
 }
@@ -80,6 +82,7 @@ function documentModel(root: Document): XgboostModel {
       treeGroups: [],
       weights: undefined,
       linear,
+      parallel: 1,
       iterations: undefined,
     };
   }
@@ -102,6 +105,7 @@ function documentModel(root: Document): XgboostModel {
     treeGroups: Array.from(model.at("tree_info").numbers()),
     weights: dropped === undefined ? undefined : Array.from(dropped.numbers()),
     linear: undefined,
+    parallel: model.maybe("gbtree_model_param")?.maybe("num_parallel_tree")?.number() ?? 1,
     iterations: starts === undefined ? undefined : Array.from(starts),
   };
 }

@@ -121,7 +121,9 @@ function chosen(
   }
   const byName = new Map(given.map((column) => [column.name, column]));
   const found = columns.map(({ name }) => (name === undefined ? undefined : byName.get(name)));
-  const missing = columns.filter((_, index) => found[index] === undefined);
+  // What the model was fitted with and makes no use of nobody has to send.
+  const used = new Set(signature.feeds.flatMap((feed) => feed.columns));
+  const missing = columns.filter((_, index) => found[index] === undefined && used.has(index));
   // LightGBM's server fills them with NaN. If all are missing the names are wrong.
   const filled = library === "lightgbm" && missing.length < columns.length;
   if (missing.length > 0 && !filled) {

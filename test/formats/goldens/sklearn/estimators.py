@@ -542,6 +542,26 @@ def OneHotEncoder(random):
 
 
 @case
+def EncodersMissing(random):
+    """Missing values where there were none, and a column that nobody uses."""
+    import pandas as pd
+
+    count = 40
+    frame = pd.DataFrame({
+        "id": np.arange(count), "city": random.choice(["a", "b", "c"], count), "n": random.randint(0, 4, count).astype(float),
+        "kind": random.choice(["x", "y"], count), "m": random.randint(0, 3, count).astype(float),
+    })
+    ask = frame[:8].astype(object)
+    ask.loc[1, "city"], ask.loc[2, "n"], ask.loc[3, "kind"], ask.loc[4, "m"] = None, np.nan, None, np.nan
+    ask["n"], ask["m"] = ask["n"].astype(float), ask["m"].astype(float)
+    model = load("sklearn.compose.ColumnTransformer")([
+        ("hot", build("sklearn.preprocessing.OneHotEncoder", handle_unknown="ignore"), ["city", "n"]),
+        ("codes", build("sklearn.preprocessing.OrdinalEncoder", handle_unknown="use_encoded_value", unknown_value=-1), ["kind", "m"]),
+    ])
+    return model.fit(frame), ask, TRANSFORMER
+
+
+@case
 def LabelEncoder(random):
     kind = random.randint(3)
     rows = words(random)[:, 0] if kind == 0 else random.randint(-5, 9, 40)
@@ -776,6 +796,36 @@ texts("CountVectorizer", "CountVectorizer", {"ngram_range": [(1, 1), (1, 2)], "l
 texts("TfidfVectorizer", "TfidfVectorizer", {"ngram_range": [(1, 1), (1, 2)], "norm": ["l2", "l1", None], "sublinear_tf": [False, True], "use_idf": [True, False], "stop_words": [None, "english"]})
 
 
+@case
+def AccentsVectorizer(random):
+    texts = ["İstanbul", "がん を", "é café", "हिन्दी", "שָׁלוֹם", "cafe\u0301", "कुल café", "Ⅷ ﬁne", "plain"]
+    chosen = [texts[at] for at in random.permutation(len(texts))[:6]]
+    model = build("sklearn.feature_extraction.text.CountVectorizer", strip_accents="unicode", analyzer=random_choice(random, ["word", "char"]))
+    return model.fit(chosen), np.array(texts, dtype=object), TRANSFORMER
+
+
+@case
+def RidgeMultilabel(random):
+    rows, _, ask = classification(random)
+    target = np.column_stack([rows[:, 0] > 0, rows[:, 1] > 0, rows[:, 0] > rows[:, 2]]).astype(int)
+    return build("sklearn.linear_model.RidgeClassifier").fit(rows, target), ask, ["predict", "decision_function"]
+
+
+@case
+def BaggingPipeline(random):
+    rows, target, ask = classification(random)
+    inner = load("sklearn.pipeline.make_pipeline")(build("sklearn.preprocessing.StandardScaler"), build("sklearn.linear_model.LogisticRegression", max_iter=300))
+    return based("sklearn.ensemble.BaggingClassifier", inner, n_estimators=3, random_state=3).fit(rows, target), ask, CLASSIFIER
+
+
+@case
+def ClassifierChainPipeline(random):
+    rows, _, ask = classification(random)
+    target = np.column_stack([rows[:, 0] > 0, rows[:, 1] > 0]).astype(int)
+    inner = load("sklearn.pipeline.make_pipeline")(build("sklearn.preprocessing.StandardScaler"), build("sklearn.linear_model.LogisticRegression", max_iter=300))
+    return load("sklearn.multioutput.ClassifierChain")(inner).fit(rows, target), ask, ["predict", "predict_proba"]
+
+
 def boosted(name, library, factory, task, draw):
     def make(random):
         rows, target, ask = classification(random) if task == "c" else regression(random)
@@ -796,6 +846,24 @@ boosted("XGBClassifier", "xgboost", "xgboost.XGBClassifier", "c", trees)
 boosted("XGBRegressor", "xgboost", "xgboost.XGBRegressor", "r", trees)
 boosted("LGBMClassifier", "lightgbm", "lightgbm.LGBMClassifier", "c", trees)
 boosted("LGBMRegressor", "lightgbm", "lightgbm.LGBMRegressor", "r", trees)
+
+
+@case
+def XGBForest(random):
+    rows, target, ask = regression(random)
+    if random.rand() < 0.5:
+        return build("xgboost.XGBRFRegressor", n_estimators=5, max_depth=3).fit(rows, target), ask, ["predict"]
+    model = build("xgboost.XGBRegressor", n_estimators=4, num_parallel_tree=3, subsample=0.7, max_depth=3)
+    return model.fit(rows, target), ask, ["predict"]
+
+
+@case
+def XGBMissing(random):
+    rows, target, ask = regression(random)
+    missing = random_choice(random, [0, -999])
+    rows[random.rand(*rows.shape) < 0.2] = missing
+    ask[random.rand(*ask.shape) < 0.3] = missing
+    return build("xgboost.XGBRegressor", n_estimators=5, max_depth=3, missing=missing).fit(rows, target), ask, ["predict"]
 
 
 def boosted_inside(name, factory, task):
