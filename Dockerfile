@@ -59,6 +59,8 @@ ENV NODE_OPTIONS="--max-semi-space-size=4"
 # models, which fresh workers cannot give back either. 800 weights of 256 KiB in and out, twice,
 # without them: 105, 532, 547, 955, 803 MiB; with them: 102, 338, 131, 342, 134.
 ENV MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=1048576
+# ONNX Runtime sends nothing to its makers; main.ts says so as well.
+ENV ORT_DISABLE_TELEMETRY=1
 # Numeric, so that runAsNonRoot can be checked; any other uid does as well.
 USER 65532
 EXPOSE 8080

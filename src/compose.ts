@@ -55,6 +55,7 @@ export interface Server extends Stoppable {
 const settleMs = 250;
 /** How long a start waits for the list of its models before it goes on with other things. */
 const planMsMax = 15;
+const awakeMs = 60_000;
 
 /** `firstPool`: the first worker's, which boots already. */
 export function composeServer(config: ServeConfig, log: Log, firstPool?: Pool): Server {
@@ -142,7 +143,9 @@ async function start(server: Server, sources: readonly string[], parts: StartPar
   const { admission, executor, health, merging, phasesMs, ports, repository, supply } = parts;
   const { settings, given } = parts.config;
   const { log } = ports;
-  const loads = supply.start(sources);
+  // A load that is tried again later may be all that there is to wait for.
+  const awake = setInterval(() => {}, awakeMs);
+  const loads = supply.start(sources).finally(() => clearInterval(awake));
   // Until somebody waits for them.
   loads.catch(() => {});
   // A load that is asked for now goes to the worker as soon as that has booted; what follows keeps

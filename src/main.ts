@@ -3,7 +3,12 @@ import type { Signals } from "./cli/serve.ts";
 
 /** argv → a command. The only file with process-wide effects. */
 
-const signals = listen();
+// ONNX Runtime sends usage to its makers otherwise, and leaves files in the temporary folder. It
+// asks for this when it is loaded, in whichever thread.
+process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+
+/** Other commands end by a signal, as usual. */
+const signals = process.argv[2] === "serve" ? listen() : unheard();
 const commands = ["serve", "fetch", "inspect", "convert", "bake", "verify"];
 
 main(process.argv.slice(2)).then(
@@ -29,6 +34,10 @@ function listen(): Signals {
     });
   }
   return { first: promise, second: second.signal };
+}
+
+function unheard(): Signals {
+  return { first: new Promise(() => {}), second: new AbortController().signal };
 }
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { bakedGraphNames, isBakeable } from "../formats/baked.ts";
@@ -30,7 +30,7 @@ export async function bake(argv: readonly string[]): Promise<string> {
   });
   const files = names
     .filter((name) => suffixes.test(name) && !never.test(basename(name)))
-    .filter((name) => !name.includes(bakedFolder))
+    .filter((name) => !name.split("/").includes(bakedFolder))
     .sort();
   // Of older contents, or by an older converter.
   for (const folder of new Set(files.map((name) => join(root, dirname(name), bakedFolder)))) {
@@ -52,6 +52,11 @@ async function bakeOne(path: string, name: string): Promise<string | undefined> 
     const own = join(dirname(path), bakedFolder);
     const { conversion, source } = await converted(path, family, own);
     if (typeof source !== "string") throw new ArgumentError(`${own} cannot be written to`);
+    // Whoever serves the folder reads it.
+    for (const one of ["", "converted"]) await chmod(join(own, one), 0o755);
+    for (const one of await readdir(join(own, "converted"))) {
+      await chmod(join(own, "converted", one), 0o644);
+    }
     return `${conversion.signature.estimator}, ready to be served`;
   } catch (error) {
     // A text or JSON file that is no model.

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { convert as converted } from "../formats/convert.ts";
 import { familyOf } from "../formats/family.ts";
 import { ArgumentError, oneFile } from "./arguments.ts";
@@ -13,6 +14,9 @@ export async function convert(argv: readonly string[]): Promise<string> {
   if (typeof output !== "string") throw new ArgumentError(`-o is missing\n${convertUsage}`);
   const family = familyOf(file);
   if (family === "onnx") throw new ArgumentError(`${file} is an ONNX graph already`);
+  if (resolve(output) === resolve(file)) {
+    throw new ArgumentError(`${output} is the model itself; give another file with -o`);
+  }
   const { graph, signature, stages } = await converted(file, family);
   await writeFile(output, graph);
   const feeds = signature.feeds.map(

@@ -30,6 +30,9 @@ export async function verify(argv: readonly string[]): Promise<Verified> {
   if (typeof rows !== "string" || typeof expect !== "string") {
     throw new ArgumentError(`--rows and --expect are needed\n${verifyUsage}`);
   }
+  if (Number.isNaN(Number(tolerance))) {
+    throw new ArgumentError(`--tolerance: expected a number, got '${tolerance}'\n${verifyUsage}`);
+  }
   const family = familyOf(file);
   if (family === "onnx")
     throw new ArgumentError("verify is for models of libraries, not for graphs");

@@ -109,8 +109,17 @@ function write(folder: string, path: string, bytes: Uint8Array): boolean {
     renameSync(part, path);
     return true;
   } catch {
-    rmSync(part, { force: true });
+    removeIfThere(part);
     return false;
+  }
+}
+
+/** Also where its folder is none. */
+export function removeIfThere(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Then it is not there.
   }
 }
 

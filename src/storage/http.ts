@@ -15,7 +15,7 @@ export function httpRemote(
     follow(transport, { url, headers: { ...secrets, ...headers }, signal });
 
   return {
-    identity: `${url.origin}${url.pathname}`,
+    identity: identityOf(url, sha256),
     list: async (signal) => {
       // Not HEAD: signed URLs are signed for GET alone.
       const answer = await get({ range: "bytes=0-0" }, signal);
@@ -32,6 +32,20 @@ export function httpRemote(
     close: () => transport.close(),
   };
 }
+
+/** Its place without what signs a URL, which is another one each time, and with what pins it. */
+function identityOf(url: URL, sha256: string | undefined): string {
+  const query = [...url.searchParams].filter(([name]) => !signing.test(name)).sort();
+  const asked = query.length === 0 ? "" : `?${JSON.stringify(query)}`;
+  return `${url.origin}${url.pathname}${asked}${sha256 === undefined ? "" : `#${sha256}`}`;
+}
+
+/** Of AWS, Google and Azure, and tokens. */
+const signing = new RegExp(
+  "^(x-(amz|goog)-.*|s(ig|e|p|v|r|t|pr|koid|ktid|kt|ke|ks|kv)|expires|policy|key-pair-id|" +
+    ".*(signature|token|accesskeyid|accessid))$",
+  "i",
+);
 
 /** `{host}-headers` in the environment: a JSON object, as KServe's secrets put it there. */
 function operatorHeaders(url: URL, env: Transport["env"]): Record<string, string> {

@@ -141,8 +141,7 @@ export class PulledSources {
     if (kept !== undefined && (kept.immutable || offline)) {
       return { listing: kept, stale: !kept.immutable };
     }
-    if (offline)
-      throw new StorageError("unavailable", "it is not in the cache, and --offline is set");
+    this.#refuseOffline();
     const wanted = this.#wanted(signal);
     try {
       const listing = await new Retries(this.#options.pace ?? realPace).run(wanted, () =>
@@ -159,6 +158,11 @@ export class PulledSources {
       log.write("warn", "serving the cached copy", { source: shown, reason: error.message });
       return { listing: kept, stale: true };
     }
+  }
+
+  #refuseOffline(): void {
+    if (!this.#options.offline) return;
+    throw new StorageError("unavailable", "it is not in the cache, and --offline is set");
   }
 
   #wanted(signal: AbortSignal | undefined): AbortSignal {
@@ -185,6 +189,7 @@ export class PulledSources {
     file: RemoteFile,
     { folder, options }: { readonly folder: string; readonly options: PullOptions },
   ): Promise<void> {
+    this.#refuseOffline();
     const { unpack } = await import("./archive.ts");
     const archive = await this.#cache.scratch();
     try {
@@ -236,6 +241,7 @@ export class PulledSources {
             fileKey(context.remote, file),
             file.bytes ?? 0,
             async (folder) => {
+              this.#refuseOffline();
               await pullFile(context, file, below(folder, contentName));
             },
             context.signal,

@@ -52,6 +52,9 @@ export function parseUri(text: string): ModelUri {
       if (text === "") throw bad(text, "it is empty");
       return { scheme: "file", path: text };
     case "file":
+      if (!/^file:(\/(?!\/)|\/\/(localhost)?\/)/i.test(text)) {
+        throw bad(text, "expected file:///PATH");
+      }
       return { scheme: "file", path: text };
     case "pvc": {
       const [claim, path] = split(text, rest, "pvc://CLAIM/PATH");
@@ -140,6 +143,9 @@ function web(text: string): ModelUri {
     throw new StorageError("unsupported-scheme", "git repositories are not read here: clone it");
   }
   if (url.pathname.endsWith("/")) throw bad(text, "expected the URL of one file");
+  if (url.hash !== "" && !/^#sha256=[0-9a-f]{64}$/i.test(url.hash)) {
+    throw bad(text, "behind # only sha256= and 64 hexadecimal digits are understood");
+  }
   const sha256 = /^#sha256=([0-9a-fA-F]{64})$/.exec(url.hash)?.[1]?.toLowerCase();
   url.hash = "";
   return { scheme: "http", url, sha256 };

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { copyFile, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -150,6 +151,45 @@ describe("thaw serve", () => {
     started.process.kill("SIGTERM");
     expect(await started.ended).toBe(0);
     expect(started.log()).not.toContain('"event":"serving"');
+  });
+
+  it("stays alive for a store whose files cannot be had for a while", async () => {
+    let failing = true;
+    store.fault = ({ content }) =>
+      content && failing ? { kind: "status", status: 503 } : undefined;
+    const args = ["iris=s3://bucket/iris", "--cache-dir", cacheFolder()];
+    const started = spawnServer({ args, env: environment(store.origin) });
+    while (!started.log().includes("model failed")) await wait(20);
+    failing = false;
+    while (!started.log().includes('"event":"serving"')) {
+      expect(started.process.exitCode, started.log()).toBe(null);
+      await wait(50);
+    }
+    store.fault = () => undefined;
+    started.process.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+  }, 120_000);
+
+  it("thaw fetch ends when it is told to", async () => {
+    store.fault = ({ content }) => (content ? { kind: "stall" } : undefined);
+    const before = store.contents;
+    const main = join(import.meta.dirname, "../../dist/thaw.js");
+    const env = { ...process.env, ...environment(store.origin) };
+    const fetching = spawn(process.execPath, [main, "fetch", "s3://bucket/iris", cacheFolder()], {
+      env,
+    });
+    const ended = new Promise((resolve) => fetching.once("exit", (_, signal) => resolve(signal)));
+    while (store.contents === before) await wait(5);
+    fetching.kill("SIGTERM");
+    expect(await ended).toBe("SIGTERM");
+    store.fault = () => undefined;
+  });
+
+  it("sends nothing to the makers of ONNX Runtime, and leaves none of their files", async () => {
+    const folder = cacheFolder();
+    const server = await startServer({ args: [`iris=${irisModel}`], env: { TMPDIR: folder } });
+    expect(await server.stop()).toBe(0);
+    expect(await readdir(folder)).toEqual([]);
   });
 
   it("ends at once when it is told to while it pulls", async () => {

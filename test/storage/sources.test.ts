@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -345,5 +346,47 @@ describe("local files", () => {
     bench = await openBench({}, { THAW_PVC_ROOT: root });
     expect(paths(await bench.sources.resolve("pvc://claim/m.onnx"))).toEqual(["m.onnx"]);
     await expect(bench.sources.resolve("pvc://claim/none")).rejects.toThrow(/not mounted at/);
+  });
+});
+
+describe("a file by its URL", () => {
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+  it("is held against its pin each time, whatever the cache knows of the place", async () => {
+    bench = await openBench(store({ model: "first" }));
+    const { origin, objects } = bench.server;
+    const url = `${origin}/bucket/model`;
+    expect(await textsOf(bench.sources, `${url}#sha256=${sha256("first")}`)).toEqual({
+      model: "first",
+    });
+    const wrong = textsOf(bench.sources, `${url}#sha256=${sha256("other")}`);
+    await expect(wrong).rejects.toMatchObject({ kind: "corrupt" });
+    Object.assign(objects["bucket"] ?? {}, { model: Buffer.from("second") });
+    expect(await textsOf(bench.sources, `${url}#sha256=${sha256("second")}`)).toEqual({
+      model: "second",
+    });
+    expect(await textsOf(bench.sources, url)).toEqual({ model: "second" });
+    await expect(bench.sources.resolve(`${url}#sha256=abcd`)).rejects.toThrow(/64 hexadecimal/);
+  });
+
+  it("is another one where its query is, but for what signs it", async () => {
+    const identity = async (query: string) => {
+      const source = await bench?.sources.resolve(`${bench.server.origin}/bucket/model?${query}`);
+      return source?.identity;
+    };
+    bench = await openBench(store({ model: "first" }));
+    expect(await identity("file=a&sig=1&se=2")).toBe(await identity("file=a&sig=3&X-Amz-Date=4"));
+    expect(await identity("file=a")).not.toBe(await identity("file=b"));
+  });
+
+  it("is asked of no store where that is not allowed, though its listing is known", async () => {
+    bench = await openBench(store({ model: "first" }));
+    const url = `${bench.server.origin}/bucket/model`;
+    await bench.sources.resolve(url);
+    const before = bench.server.seen.length;
+    const offline = bench.again({ offline: true });
+    const source = await offline.resolve(url);
+    await expect(offline.fetch(source, ["model"])).rejects.toThrow(/--offline is set/);
+    expect(bench.server.seen.length).toBe(before);
   });
 });

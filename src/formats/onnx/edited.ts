@@ -32,7 +32,11 @@ export function writeEdited({ modelPath, outline, edits, folder }: EditPlan): Ed
     writeAll(path, spliced(modelPath, outline, edits));
     return { kind: "edited", source: path, weightsFolder };
   } catch (error) {
-    rmSync(path, { force: true });
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // Its folder is none, so it is not there.
+    }
     if (!isUnwritable(error)) throw error;
     const source = new Uint8Array(Buffer.concat([...spliced(modelPath, outline, edits)]));
     return { kind: "edited", source, weightsFolder };
