@@ -3,6 +3,12 @@ import type { Signals } from "./cli/serve.ts";
 
 /** argv → a command. The only file with process-wide effects. */
 
+const nodeMajor = Number.parseInt(process.versions.node, 10);
+if (nodeMajor < 24) {
+  process.stderr.write(`thaw: needs Node 24 or newer, this is ${process.versions.node}\n`);
+  process.exit(1);
+}
+
 // ONNX Runtime sends usage to its makers otherwise, and leaves files in the temporary folder. It
 // asks for this when it is loaded, in whichever thread.
 process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
