@@ -19,7 +19,7 @@ import type { Family } from "./family.ts";
 import { bakedFolder } from "./places.ts";
 
 /** Raised with every change of a lowering: what an older one made is not used any more. */
-const converterVersion = 14;
+const converterVersion = 15;
 
 /** A converted model, whose graph is a file where it could be written. */
 export interface KeptConversion {

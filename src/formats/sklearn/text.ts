@@ -53,7 +53,7 @@ function analysisOf(estimator: Attributes): Analysis {
     analyzer,
     tokens,
     lowercase: estimator.flag("lowercase"),
-    stripAccents: accents,
+    stripAccents: accents === "unicode" && estimator.release < 0.022 ? "composed" : accents,
     ngrams: [from, to],
     stopWords: analyzer === "word" ? stopWordsOf(estimator) : [],
     binary: estimator.flag("binary"),

@@ -14,7 +14,8 @@ export interface VectorizeStage {
   readonly tokens: string;
   readonly terms: readonly string[];
   readonly lowercase: boolean;
-  readonly stripAccents: "none" | "unicode" | "ascii";
+  /** Before 0.22 `unicode` left text alone that was decomposed already: `composed`. */
+  readonly stripAccents: "none" | "unicode" | "composed" | "ascii";
   readonly ngrams: readonly [from: number, to: number];
   readonly stopWords: readonly string[];
   readonly binary: boolean;

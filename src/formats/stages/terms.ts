@@ -43,8 +43,11 @@ function stripped(text: string, accents: Analysis["stripAccents"]): string {
   switch (accents) {
     case "none":
       return text;
+    case "composed":
     case "unicode": {
-      return text.normalize("NFKD").replace(marks, (mark) => (isCombining(mark) ? "" : mark));
+      const decomposed = text.normalize("NFKD");
+      if (accents === "composed" && decomposed === text) return text;
+      return decomposed.replace(marks, (mark) => (isCombining(mark) ? "" : mark));
     }
     case "ascii":
       // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is kept.
