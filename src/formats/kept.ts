@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { convertedBytesMax, MiB } from "../domain/limits.ts";
 import type { Conversion } from "./converted.ts";
 import type { Family } from "./family.ts";
-import { bakedFolder } from "./places.ts";
+import { bakedFolder, removeIfThere } from "./places.ts";
 
 /** Raised with every change of a lowering: what an older one made is not used any more. */
 const converterVersion = 15;
@@ -111,15 +111,6 @@ function write(folder: string, path: string, bytes: Uint8Array): boolean {
   } catch {
     removeIfThere(part);
     return false;
-  }
-}
-
-/** Also where its folder is none. */
-export function removeIfThere(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // Then it is not there.
   }
 }
 

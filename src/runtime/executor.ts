@@ -140,13 +140,9 @@ export class PiscinaExecutor implements Executor {
   }
 
   #openSlot(pool?: Pool): Slot {
-    const slot = this.#makeSlot(this.#slots.length, pool);
-    this.#slots.push(slot);
-    return slot;
-  }
-
-  #makeSlot(id: number, pool?: Pool): Slot {
+    const id = this.#slots.length;
     const slot: Slot = new Slot({ ...this.#options, id, pool, onLost: () => this.#refill(slot) });
+    this.#slots.push(slot);
     return slot;
   }
 

@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { removeIfThere } from "../places.ts";
 import type { Outline } from "./outline.ts";
 import { type Edit, spliced } from "./splice.ts";
 
@@ -32,11 +33,7 @@ export function writeEdited({ modelPath, outline, edits, folder }: EditPlan): Ed
     writeAll(path, spliced(modelPath, outline, edits));
     return { kind: "edited", source: path, weightsFolder };
   } catch (error) {
-    try {
-      rmSync(path, { force: true });
-    } catch {
-      // Its folder is none, so it is not there.
-    }
+    removeIfThere(path);
     if (!isUnwritable(error)) throw error;
     const source = new Uint8Array(Buffer.concat([...spliced(modelPath, outline, edits)]));
     return { kind: "edited", source, weightsFolder };

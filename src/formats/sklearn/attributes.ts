@@ -28,6 +28,14 @@ export class Attributes {
     throw new FormatError(`${what} is no estimator`);
   }
 
+  /** The estimator that an item is, or has behind its name, as a pipeline's steps do. */
+  static inside(item: PyValue | undefined): Attributes | undefined {
+    const value = typeof item === "object" && item?.kind === "tuple" ? item.items[1] : item;
+    return typeof value === "object" && value?.kind === "object"
+      ? new Attributes(value)
+      : undefined;
+  }
+
   /** The class's name. */
   get name(): string {
     return this.object.type.name;

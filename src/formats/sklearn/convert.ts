@@ -105,8 +105,8 @@ function firstInside(estimator: Attributes): Attributes | undefined {
   if (estimator.name === "TransformedTargetRegressor") return estimator.child("regressor_");
   if (estimator.name !== "Pipeline") return undefined;
   for (const step of estimator.items("steps")) {
-    const value = typeof step === "object" && step?.kind === "tuple" ? step.items[1] : undefined;
-    if (typeof value === "object" && value?.kind === "object") return new Attributes(value);
+    const inner = Attributes.inside(step);
+    if (inner !== undefined) return inner;
   }
   return undefined;
 }
@@ -126,10 +126,7 @@ function inputNames(estimator: Attributes): readonly string[] | undefined {
 function insideForNames(estimator: Attributes): Attributes[] {
   if (estimator.name === "FrozenEstimator") return [estimator.child("estimator")];
   if (estimator.name === "FeatureUnion") {
-    return estimator.items("transformer_list").flatMap((item) => {
-      const part = typeof item === "object" && item?.kind === "tuple" ? item.items[1] : undefined;
-      return typeof part === "object" && part?.kind === "object" ? [new Attributes(part)] : [];
-    });
+    return estimator.items("transformer_list").flatMap((item) => Attributes.inside(item) ?? []);
   }
   const inner = firstInside(estimator);
   return inner === undefined ? [] : [inner];
@@ -189,9 +186,8 @@ const stateless = ["Normalizer", "Binarizer", "FunctionTransformer"];
 
 function firstWithWidth(pipeline: Attributes): Attributes | undefined {
   for (const step of pipeline.items("steps")) {
-    const value = typeof step === "object" && step?.kind === "tuple" ? step.items[1] : undefined;
-    if (typeof value !== "object" || value?.kind !== "object") continue;
-    const one = new Attributes(value);
+    const one = Attributes.inside(step);
+    if (one === undefined) continue;
     if (!stateless.includes(one.name) || one.has("n_features_in_")) return one;
   }
   return undefined;
@@ -228,9 +224,8 @@ const lists = ["categories_", "bin_edges_"];
 function partInside(estimator: Attributes): Attributes | undefined {
   for (const name of ["estimators_", "calibrated_classifiers_", "transformer_list"]) {
     if (!estimator.has(name)) continue;
-    const [first] = estimator.items(name);
-    const value = typeof first === "object" && first?.kind === "tuple" ? first.items[1] : first;
-    if (typeof value === "object" && value?.kind === "object") return new Attributes(value);
+    const inner = Attributes.inside(estimator.items(name)[0]);
+    if (inner !== undefined) return inner;
   }
   for (const name of ["estimator_", "estimator", "base_estimator", "regressor_"]) {
     const value = estimator.get(name);

@@ -27,11 +27,7 @@ export function classesOf(estimator: Attributes): Labels {
 function lastInside(estimator: Attributes): Attributes | undefined {
   if (estimator.has("best_estimator_")) return estimator.child("best_estimator_");
   if (estimator.name !== "Pipeline") return undefined;
-  const last = estimator.items("steps").at(-1);
-  const part = typeof last === "object" && last?.kind === "tuple" ? last.items[1] : undefined;
-  return typeof part === "object" && part?.kind === "object"
-    ? Attributes.of(part, "a step")
-    : undefined;
+  return Attributes.inside(estimator.items("steps").at(-1));
 }
 
 export function labelsOf(value: PyValue): Labels {
