@@ -9,10 +9,11 @@ const stepHigh = Math.round((Math.LN2 / parts) * 2 ** 39) / 2 ** 39;
 const stepLow = lowOf();
 
 /**
- * e^x of doubles, rounded right but for one result in a hundred, as the C library has it: ONNX
- * Runtime's own Exp is off by a unit in the last place now and then, which those see who compare
- * answers digit for digit. By Tang's method: x = k·ln 2/128 + r, the power of two from a table in
- * which each has a tail of its own, e^r by its series. Some thirty nodes: for what a model ends in.
+ * e^x of doubles, rounded right but for fewer than two results in a hundred, as the C
+ * library's: ONNX Runtime's own Exp is off by a unit in the last place now and then, which is
+ * seen by those who compare answers digit for digit. By Tang's method: x = k·ln 2/128 + r, the
+ * power of two from a table in which each has a tail of its own, e^r by its series. Some
+ * thirty nodes: for what a model ends in.
  */
 export function exactExp(graph: GraphBuilder, value: Value): Value {
   const x = graph.node("Clip", [value, graph.double(-746), graph.double(710)]);
@@ -78,7 +79,7 @@ function sqrt(value: bigint): bigint {
 }
 
 function toDouble(value: bigint): number {
-  // Both parts are exact, and their sum is rounded once.
+  // As near as two roundings come; of a power, its tail says what is left.
   const shift = 100n;
   const high = value >> shift;
   return (

@@ -121,6 +121,7 @@ function chosen(
   }
   const byName = new Map(given.map((column) => [column.name, column]));
   const found = columns.map(({ name }) => (name === undefined ? undefined : byName.get(name)));
+  if (!found.includes(undefined)) return found;
   // What the model was fitted with and makes no use of nobody has to send.
   const used = new Set(signature.feeds.flatMap((feed) => feed.columns));
   const missing = columns.filter((_, index) => found[index] === undefined && used.has(index));
